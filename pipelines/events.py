@@ -1,0 +1,80 @@
+"""What a generation reports while it runs: small frozen facts, in the order they happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationStarted:
+    """The first event of every generation.
+
+    Attributes:
+        seeds: The seed of each picture, resolved: picture *i* uses the request's seed + *i*, never -1.
+        total_steps: Denoising steps of one picture, as the scheduler really counts them (Heun and PNDM run
+            more than ``num_inference_steps``, image-to-image fewer).
+        notices: Sentences a person should see though nothing failed (the first frame of an animation was used).
+    """
+
+    seeds: tuple[int, ...]
+    total_steps: int
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepCompleted:
+    """One denoising step of one picture is done.
+
+    Attributes:
+        step: Steps done, 1 … ``total_steps``.
+        total_steps: As in :class:`GenerationStarted`.
+        preview: The clean guess after this step as JPEG bytes, at latent size; None where no projection is known.
+        index: Which picture of the request, from 0.
+    """
+
+    step: int
+    total_steps: int
+    preview: bytes | None = field(default=None, repr=False)
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFinished:
+    """One picture is done.
+
+    Attributes:
+        index: Which picture of the request, from 0.
+        image: The picture, mode RGB, exactly the size asked for.
+        seed: The seed that makes this picture alone.
+    """
+
+    index: int
+    image: Image.Image = field(repr=False)
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSkipped:
+    """One picture was left out because somebody asked for the next.
+
+    Attributes:
+        index: Which picture of the request, from 0.
+    """
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationFinished:
+    """The last event: every picture of the request has been reported or skipped.
+
+    Attributes:
+        seconds: Wall time from the first step of work to this event.
+    """
+
+    seconds: float = 0.0
+
+
+GenerationEvent = GenerationStarted | StepCompleted | ImageFinished | ImageSkipped | GenerationFinished

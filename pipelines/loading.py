@@ -1,0 +1,102 @@
+"""From a checkpoint's folder to networks ready to run, on the device and in the precision that suit the machine."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import diffusers
+import torch
+from safetensors import SafetensorError
+
+from .errors import ModelError
+from .families import Family
+from .models import ModelInfo
+from .previews import LatentProjection
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model's networks, shared by every request that asks for it.
+
+    Attributes:
+        info: Which model.
+        pipelines: diffusers pipeline class by task.
+        components: What those classes are constructed with, but for the scheduler: networks, tokenizers, switches.
+        scheduler_config: The checkpoint's own scheduler configuration, as saved; never changed.
+        projection: The linear preview, or None where none is known.
+        key: What tells this loaded model's cached results from any other's.
+    """
+
+    info: ModelInfo
+    pipelines: Mapping[str, type[Any]]
+    components: Mapping[str, Any] = field(repr=False)
+    scheduler_config: Mapping[str, Any] = field(repr=False)
+    projection: LatentProjection | None = None
+    key: Hashable = field(default_factory=object, repr=False)
+
+    def pipeline(self, task: str, **replaced: Any) -> Any:
+        """Constructs a pipeline of one task over the shared networks; half a millisecond, nothing is copied."""
+        make = self.pipelines[task]
+        known = inspect.signature(make.__init__).parameters
+        arguments = {**self.components, **replaced}
+        pipeline = make(**{name: value for name, value in arguments.items() if name in known})
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+
+def choose_device(wanted: str = "auto") -> torch.device:
+    """Picks CUDA, then Apple's MPS, then the CPU; or the one that is asked for.
+
+    Raises:
+        ModelError: The device asked for is not there.
+    """
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return torch.device(next(name for name, there in present.items() if there))
+    if not present.get(wanted.split(":", maxsplit=1)[0], False):
+        there = ", ".join(name for name, is_there in present.items() if is_there)
+        raise ModelError(f"device is {wanted!r}, which torch cannot use here; choose auto, {there}.")
+    return torch.device(wanted)
+
+
+def load_model(info: ModelInfo, family: Family, device: torch.device) -> LoadedModel:
+    """Loads a checkpoint in diffusers' layout: from disk alone, ``.safetensors`` only, no code of its own.
+
+    Half precision on CUDA, float32 elsewhere.
+
+    Raises:
+        ModelError: Files are missing or damaged; the sentence names the model.
+    """
+    pipelines = {task: getattr(diffusers, name) for task, name in family.pipelines.items()}
+    dtype = torch.float16 if device.type == "cuda" else torch.float32
+    switches = inspect.signature(pipelines["text_to_image"].__init__).parameters
+    unchecked = {"safety_checker": None, "requires_safety_checker": False} if "safety_checker" in switches else {}
+    try:
+        saved = json.loads((info.folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
+        loaded = pipelines["text_to_image"].from_pretrained(
+            info.folder, dtype=dtype, local_files_only=True, use_safetensors=True, **unchecked
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ModelError(
+            f"model {info.id!r} in {info.folder.name} cannot be loaded ({reason}); copy its files again."
+        ) from error
+    loaded.to(device)
+    components = {name: part for name, part in loaded.components.items() if name != "scheduler"}
+    for part in components.values():
+        if isinstance(part, torch.nn.Module):
+            part.eval().requires_grad_(False)
+    components |= {
+        name: loaded.config[name] for name in switches if name not in loaded.components and name in loaded.config
+    }
+    projection = LatentProjection.from_data(info.preview) if info.preview else None
+    return LoadedModel(info, pipelines, components, _normal(saved), projection)
+
+
+def _normal(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """The two settings that diffusers' Stable Diffusion pipelines insist on, so that they need not warn each time."""
+    return {**saved, "steps_offset": 1, "clip_sample": False}

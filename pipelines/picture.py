@@ -1,0 +1,108 @@
+"""One picture: an unmodified diffusers pipeline of its own, driven in one lane of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from PIL import Image
+
+from .caches import TensorCache
+from .denoiser import Lane
+from .errors import GenerationError
+from .framing import Frame
+from .loading import LoadedModel
+from .previews import watch_clean_guess
+from .request import GenerationRequest, ImageToImageRequest, InpaintRequest
+from .schedulers import build_scheduler
+from .seeds import generator_for
+from .standins import SharedDenoiser, SharedVae
+
+OnStep = Callable[[int, int, torch.Tensor], None]
+
+
+def paint(
+    model: LoadedModel,
+    request: GenerationRequest,
+    frame: Frame,
+    embeddings: dict[str, Any],
+    seed: int,
+    lane: Lane,
+    cache: TensorCache,
+    on_step: OnStep,
+) -> Image.Image:
+    """Makes one picture of a request.
+
+    Args:
+        model: The networks.
+        request: What is asked for.
+        frame: Sizes and fitted pictures.
+        embeddings: From :func:`~pipelines.prompts.encode_prompts`.
+        seed: This picture's own.
+        lane: Where the networks are called; cancelling it ends the picture within a step.
+        cache: Encoded pictures that need not be encoded again.
+        on_step: Told steps done, steps in all, and the clean guess.
+
+    Returns:
+        Mode RGB, ``frame.size``.
+
+    Raises:
+        Cancelled: The lane was cancelled.
+        GenerationError: A network failed, or the picture came out as not-a-number.
+    """
+    scheduler = build_scheduler(request.scheduler, model.scheduler_config, seed=seed)
+    denoiser = "unet" if "unet" in model.components else "transformer"
+    pipeline = model.pipeline(
+        request.task,
+        scheduler=scheduler,
+        vae=SharedVae(model.components["vae"], lane, cache, model.key),
+        **{denoiser: SharedDenoiser(model.components[denoiser], lane)},
+    )
+    done = 0
+
+    def step_done(guess: torch.Tensor) -> None:
+        nonlocal done
+        done += 1
+        if not torch.isfinite(guess).all():
+            raise GenerationError(
+                f"The picture became not-a-number at step {done}; use another scheduler than {request.scheduler!r}, "
+                "fewer steps, or a lower guidance_scale."
+            )
+        on_step(done, pipeline.num_timesteps, guess)
+
+    watch_clean_guess(scheduler, step_done)
+    try:
+        result = pipeline(**pipeline_arguments(request, frame), **embeddings, generator=generator_for(seed))
+    finally:
+        pipeline.maybe_free_model_hooks()
+    return frame.finish(result.images[0].convert("RGB"))
+
+
+def pipeline_arguments(request: GenerationRequest, frame: Frame) -> dict[str, Any]:
+    """What the task's diffusers pipeline is called with, but for prompts and noise."""
+    width, height = frame.working_size
+    arguments: dict[str, Any] = {
+        "num_inference_steps": request.num_inference_steps,
+        "guidance_scale": request.guidance_scale,
+    }
+    if isinstance(request, ImageToImageRequest):
+        arguments |= {"image": frame.working_image, "strength": request.strength}
+    if isinstance(request, InpaintRequest):
+        arguments |= {"mask_image": frame.working_mask}
+    if request.task != "image_to_image":  # which takes the picture's size
+        arguments |= {"width": width, "height": height}
+    return arguments
+
+
+def count_steps(model: LoadedModel, request: GenerationRequest) -> int:
+    """Counts the denoising steps of one picture as its scheduler takes them: Heun and PNDM run more than asked,
+    image-to-image fewer.
+    """
+    scheduler = build_scheduler(request.scheduler, model.scheduler_config, seed=0)
+    scheduler.set_timesteps(request.num_inference_steps)
+    if not isinstance(request, ImageToImageRequest):
+        return len(scheduler.timesteps)
+    pipeline = model.pipeline(request.task, scheduler=scheduler)
+    timesteps, _ = pipeline.get_timesteps(request.num_inference_steps, request.strength, torch.device("cpu"))
+    return len(timesteps)

@@ -1,0 +1,77 @@
+"""What the text means to the network: prompts become embeddings, however long they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+
+def encode_prompts(pipeline: Any, prompt: str, negative_prompt: str, guidance_scale: float) -> dict[str, Any]:
+    """Encodes both prompts; call it on the engine thread, since tokenizers and encoders are shared.
+
+    Stable Diffusion 1.x/2.x: as diffusers does where the text fits, else in chunks of the encoder's length laid end
+    to end (as A1111 does, so that nothing is cut). Stable Diffusion XL: diffusers' own ``encode_prompt``.
+
+    Args:
+        pipeline: A pipeline that holds the tokenizer and the real text encoder.
+        prompt: What to see.
+        negative_prompt: What to avoid.
+        guidance_scale: At 1 the negative prompt has no effect and is not encoded.
+
+    Returns:
+        Keyword arguments for the pipeline's call.
+    """
+    guided = guidance_scale > 1.0
+    if getattr(pipeline, "tokenizer_2", None) is not None:
+        names = (
+            "prompt_embeds",
+            "negative_prompt_embeds",
+            "pooled_prompt_embeds",
+            "negative_pooled_prompt_embeds",
+        )
+        encoded = pipeline.encode_prompt(
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            do_classifier_free_guidance=guided,
+            num_images_per_prompt=1,
+        )
+        return {name: value for name, value in zip(names, encoded, strict=True) if value is not None}
+    positive = _encode(pipeline, prompt)
+    if not guided:
+        return {"prompt_embeds": positive}
+    negative = _encode(pipeline, negative_prompt)
+    length = max(positive.shape[1], negative.shape[1])
+    return {
+        "prompt_embeds": _lengthen(pipeline, positive, length),
+        "negative_prompt_embeds": _lengthen(pipeline, negative, length),
+    }
+
+
+def _encode(pipeline: Any, text: str) -> torch.Tensor:
+    """One prompt as [1, chunks × encoder length, width]."""
+    tokenizer, encoder = pipeline.tokenizer, pipeline.text_encoder
+    length = tokenizer.model_max_length
+    text = pipeline.maybe_convert_prompt(text, tokenizer)
+    words = tokenizer(text, add_special_tokens=False, truncation=False, verbose=False).input_ids
+    room = length - 2
+    chunks = [words[start : start + room] for start in range(0, len(words), room)] or [[]]
+    rows = [[tokenizer.bos_token_id, *chunk, tokenizer.eos_token_id] for chunk in chunks]
+    padded = [row + [tokenizer.pad_token_id] * (length - len(row)) for row in rows]
+    used = [[1] * len(row) + [0] * (length - len(row)) for row in rows]
+    mask = torch.tensor(used, device=encoder.device) if getattr(encoder.config, "use_attention_mask", False) else None
+    embeddings = [
+        encoder(
+            torch.tensor([ids], device=encoder.device),
+            attention_mask=None if mask is None else mask[index : index + 1],
+        )[0]
+        for index, ids in enumerate(padded)
+    ]
+    return torch.cat(embeddings, dim=1).to(encoder.dtype)
+
+
+def _lengthen(pipeline: Any, embeddings: torch.Tensor, length: int) -> torch.Tensor:
+    """Adds empty chunks until both prompts are equally long."""
+    while embeddings.shape[1] < length:
+        embeddings = torch.cat([embeddings, _encode(pipeline, "")], dim=1)
+    return embeddings

@@ -1,0 +1,189 @@
+"""One request on its way: loads its model, opens a lane for each picture, and reports what happens."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import torch
+
+from .caches import TensorCache
+from .control import Control
+from .denoiser import Engine, Lane
+from .errors import Cancelled, GenerationError, OutOfMemory, ReverieError
+from .events import (
+    GenerationEvent,
+    GenerationFinished,
+    GenerationStarted,
+    ImageFinished,
+    ImageSkipped,
+    StepCompleted,
+)
+from .framing import Frame, frame_for
+from .loading import LoadedModel
+from .memory import smaller_size
+from .picture import count_steps, paint
+from .prompts import encode_prompts
+from .request import GenerationRequest
+from .seeds import resolve_seeds
+
+PIXELS_TOGETHER: Final = 8 * 512 * 512
+"""Most pixels one request paints at once: eight pictures of SD 1.5's size, two of SDXL's."""
+
+
+class Run:
+    """Drives one request on threads of its own; whoever iterates :meth:`events` may stop at any time.
+
+    Args:
+        engine: Where the networks live.
+        model: Gives the loaded model; called on the run's thread.
+        request: What is asked for.
+        cache: Results that need not be made twice.
+        owner: On whose behalf the engine is used.
+        control: Wishes to heed on the way.
+        previews: Whether steps carry a preview.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        model: Callable[[], LoadedModel],
+        request: GenerationRequest,
+        cache: TensorCache,
+        *,
+        owner: str = "",
+        control: Control | None = None,
+        previews: bool = True,
+    ) -> None:
+        self._engine, self._model, self._request, self._cache = engine, model, request, cache
+        self._owner, self._control, self._previews = owner, control or Control(), previews
+        self._events: queue.SimpleQueue[GenerationEvent | ReverieError] = queue.SimpleQueue()
+        self._stopped = False
+        self._lanes: dict[int, Lane] = {}
+        self._size = (0, 0)
+        self._thread = threading.Thread(target=self._conduct, name="reverie-run", daemon=True)
+
+    def events(self) -> Iterator[GenerationEvent]:
+        """Starts the run and yields its events; closing the iterator cancels it and returns at once.
+
+        Raises:
+            ReverieError: The run failed; the sentence says why.
+        """
+        self._thread.start()
+        try:
+            while True:
+                event = self._events.get()
+                if isinstance(event, ReverieError):
+                    raise event
+                yield event
+                if isinstance(event, GenerationFinished):
+                    return
+        finally:
+            self._stopped = True
+            self._heed()
+
+    def _heed(self) -> None:
+        """Passes wishes on to the lanes that are open now; called from any thread, never waits."""
+        for index, lane in list(self._lanes.items()):
+            if self._stopped or index in self._control.skipped:
+                lane.cancel()
+            self._engine.pause(lane.convoy, paused=self._control.paused and not self._stopped)
+
+    def _conduct(self) -> None:
+        began = time.perf_counter()
+        try:
+            self._paint_all(self._model())
+            self._events.put(GenerationFinished(time.perf_counter() - began))
+        except OutOfMemory:
+            self._events.put(OutOfMemory(self._too_large_for_memory()))
+        except ReverieError as error:
+            self._events.put(error)
+        except BaseException as error:  # noqa: BLE001 - told to whoever watches; the next run is not concerned
+            failure = GenerationError(f"The picture could not be made ({type(error).__name__}: {error}).")
+            failure.__cause__ = error
+            self._events.put(failure)
+
+    def _too_large_for_memory(self) -> str:
+        width, height = self._size
+        less = smaller_size(width, height)
+        return (
+            f"There was not enough memory for {width} × {height} pixels, also in the thriftiest way; "
+            f"give width {less[0]} and height {less[1]}."
+        )
+
+    def _paint_all(self, model: LoadedModel) -> None:
+        frame = frame_for(self._request, model.info.native_size)
+        self._size = frame.size
+        seeds = resolve_seeds(self._request.seed, self._request.num_images_per_prompt)
+        self._events.put(GenerationStarted(seeds, count_steps(model, self._request)))
+        embeddings: dict[str, Any] = {}
+        together = self._pictures_together(frame)
+        for first in range(0, len(seeds), together):
+            indices = range(first, min(first + together, len(seeds)))
+            self._open_lanes(indices)
+            try:
+                embeddings = self._lanes[first].run(lambda: self._embeddings(model)) if first == 0 else embeddings
+                self._paint_wave(model, frame, embeddings, seeds)
+            finally:
+                for lane in self._lanes.values():
+                    lane.close()
+
+    def _pictures_together(self, frame: Frame) -> int:
+        width, height = frame.working_size
+        return max(1, min(self._engine.largest_batch, PIXELS_TOGETHER // (width * height)))
+
+    def _open_lanes(self, indices: range) -> None:
+        """One convoy for all, or a convoy each where no picture may share a step."""
+        if self._request.deterministic:
+            lanes = [self._engine.open_lanes(object(), 1, owner=self._owner, alone=True)[0] for _ in indices]
+        else:
+            lanes = self._engine.open_lanes(object(), len(indices), owner=self._owner)
+        self._lanes = dict(zip(indices, lanes, strict=True))
+        self._control.follow(self._heed)
+
+    def _embeddings(self, model: LoadedModel) -> dict[str, Any]:
+        request = self._request
+        guided = request.guidance_scale > 1.0
+        key = (model.key, "prompt", request.prompt, request.negative_prompt if guided else None)
+
+        def encode() -> dict[str, Any]:
+            pipeline = model.pipeline(request.task, scheduler=None)
+            return encode_prompts(pipeline, request.prompt, request.negative_prompt, request.guidance_scale)
+
+        return self._cache.get(key, encode)
+
+    def _paint_wave(self, model: LoadedModel, frame: Frame, embeddings: dict[str, Any], seeds: tuple[int, ...]) -> None:
+        failures: list[BaseException] = []
+
+        def paint_one(index: int, lane: Lane) -> None:
+            def on_step(step: int, total_steps: int, guess: torch.Tensor) -> None:
+                preview = model.projection.to_jpeg(guess) if self._previews and model.projection else None
+                self._events.put(StepCompleted(step, total_steps, preview, index))
+
+            try:
+                seed = seeds[index]
+                image = paint(model, self._request, frame, embeddings, seed, lane, self._cache, on_step)
+                self._events.put(ImageFinished(index, image, seed))
+            except Cancelled as stop:
+                if index in self._control.skipped and not self._stopped:
+                    self._events.put(ImageSkipped(index))
+                else:
+                    failures.append(stop)
+            except BaseException as error:  # noqa: BLE001 - raised again below, on the conducting thread
+                failures.insert(0, error)
+            finally:
+                lane.close()
+
+        threads = [
+            threading.Thread(target=paint_one, args=item, name=f"reverie-picture-{item[0]}", daemon=True)
+            for item in self._lanes.items()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]

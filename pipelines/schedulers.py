@@ -1,0 +1,85 @@
+"""A fresh diffusers scheduler for each picture, made from the checkpoint's own scheduler config."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import diffusers
+from diffusers.schedulers.scheduling_utils import SchedulerMixin
+
+from .dpmpp_2s_ancestral import DPMSolver2SAncestralScheduler
+from .dpmpp_sde import QuietDPMSolverSDEScheduler
+from .sampler_table import SIGMA_FLAGS, SPACINGS
+from .samplers import SamplerChoice, find_sampler
+
+
+def build_scheduler(name: str, config: Mapping[str, Any], *, seed: int | Sequence[int] | None = None) -> SchedulerMixin:
+    """Makes the scheduler that a sampler's name stands for. It belongs to one picture: it keeps state.
+
+    A bare name keeps the checkpoint's betas, prediction type and timestep spacing, so that it equals
+    ``TheClass.from_config(config, **overrides)`` with the overrides of the sampler's row; a schedule adds its
+    flag. What another picture's scheduler may have left in ``config`` is overruled: each flag is set.
+
+    Args:
+        name: A sampler, with or without a schedule, in any spelling ``find_sampler`` knows.
+        config: The checkpoint's scheduler config, as it was when the checkpoint was loaded.
+        seed: The picture's seed, or one for each picture of a batch; only DPM++ SDE asks for it, whose noise
+            does not come from the generator. None is seed 0, never a random one.
+
+    Raises:
+        InvalidRequest: No such sampler, or not with that schedule.
+    """
+    choice = find_sampler(name)
+    scheduler_class = _scheduler_class(choice.sampler.scheduler)
+    accepted = inspect.signature(scheduler_class.__init__).parameters
+    wanted = {key: value for key, value in _overrides(choice, seed).items() if key in accepted}
+    scheduler = scheduler_class.from_config(dict(config), **wanted)
+    _settle_timesteps(scheduler)
+    return scheduler
+
+
+def _overrides(choice: SamplerChoice, seed: int | Sequence[int] | None) -> dict[str, Any]:
+    """Everything that is not the checkpoint's to decide; a class takes those it knows."""
+    overrides: dict[str, Any] = {flag: schedule == choice.schedule for schedule, flag in SIGMA_FLAGS.items()}
+    overrides["use_lu_lambdas"] = False
+    # Latents are not confined to -1 … 1; Stable Diffusion's pipelines force both of these, with a warning.
+    overrides |= {"clip_sample": False, "steps_offset": 1}
+    if choice.schedule in SPACINGS:
+        overrides["timestep_spacing"] = SPACINGS[choice.schedule]
+    noise_seed = 0 if seed is None else seed
+    overrides["noise_sampler_seed"] = noise_seed if isinstance(noise_seed, int) else list(noise_seed)
+    return overrides | dict(choice.sampler.overrides)
+
+
+def _scheduler_class(name: str) -> type[SchedulerMixin]:
+    own = {
+        "DPMSolver2SAncestralScheduler": DPMSolver2SAncestralScheduler,
+        "DPMSolverSDEScheduler": QuietDPMSolverSDEScheduler,
+    }
+    found: type[SchedulerMixin] = own[name] if name in own else getattr(diffusers, name)
+    return found
+
+
+def _settle_timesteps(scheduler: SchedulerMixin) -> None:
+    """Mends two slips that rounding makes in diffusers; where it makes none, nothing changes.
+
+    ``trailing`` spacing yields a timestep -1 after the last for 61, 103, 121 and 122 of 1000 steps.
+    Schedulers with sigmas take it for the first one, harmlessly; those that look ᾱ up by timestep find the
+    noisiest there, and the picture is lost. And where the first two timesteps round to the same one (Beta),
+    schedulers search for their place and find the second, so that the last step is out of range: text to
+    image begins at 0, and says so here.
+    """
+    set_timesteps = scheduler.set_timesteps
+
+    @functools.wraps(set_timesteps)
+    def set_real_timesteps(*args: Any, **kwargs: Any) -> None:
+        set_timesteps(*args, **kwargs)
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(0)
+        if not hasattr(scheduler, "sigmas"):
+            scheduler.timesteps = scheduler.timesteps[scheduler.timesteps >= 0]
+
+    scheduler.set_timesteps = set_real_timesteps

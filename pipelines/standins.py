@@ -1,0 +1,126 @@
+"""What a pipeline is given in place of the networks: thin modules that pass every call on to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import torch
+
+from .caches import TensorCache, fingerprint
+from .denoiser import Lane
+from .errors import GenerationError
+from .memory import first_that_fits, tiled
+
+
+class StandIn(torch.nn.Module):
+    """Looks like the network it stands for, but owns no weights.
+
+    The network is kept outside the module tree, so that nothing a pipeline does to its components (casting, moving)
+    reaches the shared weights.
+
+    Args:
+        network: The real module.
+        lane: Where its calls are parked.
+    """
+
+    def __init__(self, network: torch.nn.Module, lane: Lane) -> None:
+        super().__init__()
+        object.__setattr__(self, "network", network)
+        object.__setattr__(self, "lane", lane)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["network"], name)
+
+
+class SharedDenoiser(StandIn):
+    """Stands for the U-Net or transformer: each forward is one step, taken in company."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Parks the call and gives this lane's slice of the result."""
+        network, lane = self.__dict__["network"], self.__dict__["lane"]
+        if len(args) < 2:  # transformers are called by keyword
+            names = ("sample" if "sample" in kwargs else "hidden_states", "timestep")
+            args = (*args, *(kwargs.pop(name) for name in names[len(args) :]))
+        return lane.denoise(network, args, kwargs)
+
+
+class SharedVae(StandIn):
+    """Stands for the VAE: encoding and decoding are errands on the engine thread.
+
+    Args:
+        network: The real VAE.
+        lane: Where its calls are parked.
+        cache: Keeps encoded pictures, so that a series of edits of one picture encodes it once.
+        model_key: What tells this VAE's results from another's.
+    """
+
+    def __init__(self, network: torch.nn.Module, lane: Lane, cache: TensorCache, model_key: Hashable) -> None:
+        super().__init__(network, lane)
+        object.__setattr__(self, "cache", cache)
+        object.__setattr__(self, "model_key", model_key)
+
+    def encode(self, picture: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        """Encodes a picture, as the network's own ``encode``; the distribution is kept, the sample is each caller's."""
+        own = self.__dict__
+        key = (own["model_key"], "encode", fingerprint(picture), args, tuple(sorted(kwargs.items())))
+
+        def encode() -> Any:
+            vae = own["network"]
+            return thriftily(vae, lambda: finite(vae, vae.encode, picture, *args, **kwargs))
+
+        return own["lane"].run(lambda: own["cache"].get(key, encode))
+
+    def decode(self, latents: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        """Decodes latents, as the network's own ``decode``."""
+        vae = self.__dict__["network"]
+        return self.__dict__["lane"].run(
+            lambda: thriftily(vae, lambda: finite(vae, vae.decode, latents, *args, **kwargs))
+        )
+
+
+def thriftily(vae: Any, work: Callable[[], Any]) -> Any:
+    """Does a VAE's work in one go or, where memory does not suffice, tile by tile."""
+
+    def in_tiles() -> Any:
+        with tiled(vae):
+            return work()
+
+    return first_that_fits([work, in_tiles])
+
+
+def finite(vae: Any, work: Callable[..., Any], tensor: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+    """Encodes or decodes, and once more in float32 where half precision overflowed: never a black picture.
+
+    Args:
+        vae: The network.
+        work: Its ``encode`` or ``decode``.
+        tensor: Picture or latents.
+        *args: What else ``work`` takes.
+        **kwargs: Likewise.
+
+    Raises:
+        GenerationError: The result is not a number in float32 either.
+    """
+    result = work(tensor, *args, **kwargs)
+    if _is_finite(result):
+        return result
+    dtype = next(vae.parameters()).dtype
+    if dtype != torch.float32:
+        try:
+            vae.to(torch.float32)
+            result = work(tensor.float(), *args, **kwargs)
+        finally:
+            vae.to(dtype)
+        if _is_finite(result):
+            return result
+    raise GenerationError(
+        "The VAE turned the picture into not-a-number; use another picture, scheduler, or a lower guidance_scale."
+    )
+
+
+def _is_finite(result: Any) -> bool:
+    """Looks at the picture in a decoder's result, at the distribution's parameters in an encoder's."""
+    first = result[0] if isinstance(result, tuple) else getattr(result, "latent_dist", None) or result.sample
+    tensor: Any = getattr(first, "parameters", first)
+    return bool(torch.isfinite(tensor).all())

@@ -1,0 +1,1 @@
+"""Every check of Reverie; ``python -m tests`` runs them all."""

@@ -1,0 +1,1 @@
+"""What is measured rather than checked; ``python -m tests.benchmarks NAME`` runs one."""

@@ -1,0 +1,1 @@
+"""What people and programs talk to: Gradio and HTTP live here, tensors never."""

@@ -1,0 +1,184 @@
+"""The page, put together: ``build_app`` lays it out and wires it, ``launch_options`` says how it is served."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import gradio as gr
+from PIL import Image
+from starlette.middleware import Middleware
+
+from pipelines.images import MAX_PIXELS
+from pipelines.preset import load_styles
+from pipelines.samplers import schedule_choices
+
+from .dreaming import PRIVATE, wire_dreaming
+from .endpoints import add_endpoints
+from .examples import load_examples
+from .form import REMEMBERED, model_values
+from .inspiring import wire_inspiring
+from .jobs import JobQueue
+from .library.store import Library
+from .memory import form_memory, gather_script, recall
+from .owners import OwnerCookie
+from .panel import Panel, lay_out_panel
+from .refining import wire_refining
+from .routes import page_routes
+from .saying import say
+from .sizes import size_problems, stops
+from .source_events import wire_source
+from .stage import lay_out_easel, lay_out_results
+from .studio import Studio
+from .theme import HERE, head, make_theme
+from .topbar import lay_out_topbar
+
+if TYPE_CHECKING:
+    from pipelines.events import ImageFinished
+
+    from .backend import Backend
+    from .job import Job
+    from .library.picture import SavedPicture
+
+log = logging.getLogger(__name__)
+
+DAY: Final = 24 * 3600
+
+
+class Page(gr.Blocks):
+    """The page's Blocks, which know their studio, so that routes find it through the app that serves them."""
+
+    studio: Studio
+
+    def close(self, verbose: bool = True) -> None:
+        """Stops the server, then everybody's jobs."""
+        super().close(verbose)
+        self.studio.queue.close()
+        self.studio.library.close()
+
+
+def build_app(manager: Backend, outputs_dir: Path, shared: bool) -> Page:
+    """Builds the page.
+
+    Args:
+        manager: Makes the pictures.
+        outputs_dir: Where finished pictures are kept.
+        shared: Whether others than the people at this machine reach the page; each browser is then an owner.
+    """
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # for whatever Gradio opens by itself; twice as much is an error
+    library = Library(outputs_dir)
+
+    def keep(job: Job, event: ImageFinished) -> SavedPicture:
+        model = studio.model(job.request.model)
+        return library.keep(job.owner, job.request, event, model=model, parent=job.parent)
+
+    styles, problems = load_styles()
+    studio = Studio(
+        manager=manager,
+        queue=JobQueue(manager, keep),
+        library=library,
+        shared=shared,
+        styles={style.id: style for style in styles},
+        examples=load_examples(),
+        notices=(*map(str, problems), *size_problems(), *library.notices),
+    )
+    for notice in studio.notices:
+        log.warning(notice)
+    page = Page(title="Reverie", fill_width=True, analytics_enabled=False, delete_cache=(DAY, 2 * DAY))
+    page.studio = studio
+    with page:
+        lay_out_topbar()
+        with gr.Row(elem_id="studio"):
+            with gr.Column(elem_id="panel", scale=0):
+                panel = lay_out_panel(studio)
+            with gr.Column(elem_id="stage"):
+                easel = lay_out_easel()
+                results = lay_out_results(studio)
+        original = gr.State(None)
+        wire_dreaming(studio, panel, easel, results)
+        wire_source(studio, panel, easel, original)
+        wire_refining(studio, panel, easel, results, original)
+        wire_inspiring(studio, panel, results)
+        _wire_tabs(panel)
+        _wire_choices(studio, panel)
+        _wire_memory(page, panel)
+        add_endpoints(studio)
+    return page
+
+
+def launch_options(shared: bool) -> dict[str, Any]:
+    """What ``launch`` needs besides the address.
+
+    Args:
+        shared: As for :func:`build_app`.
+    """
+    framed = bool(os.environ.get("SPACE_ID"))  # a Space is shown inside huggingface.co's own page
+    middleware = [Middleware(OwnerCookie, framed=framed)] if shared else []
+    return {
+        "theme": make_theme(),
+        "head": head(),
+        "favicon_path": str(HERE / "favicon.svg"),
+        "footer_links": [],
+        "run_history": False,
+        "ssr_mode": False,
+        "pwa": False,
+        "max_file_size": "20mb",
+        "app_kwargs": {"middleware": middleware, "routes": page_routes(), "docs_url": None, "redoc_url": None},
+    }
+
+
+def _wire_tabs(panel: Panel) -> None:
+    """A tab only changes what is shown, so the browser does it alone."""
+    for task, tab in panel.tab_items.items():
+        tab.select(None, outputs=panel.fields["task"], js=f"() => reverie.task('{task}')", **PRIVATE)
+
+
+def _wire_choices(studio: Studio, panel: Panel) -> None:
+    """Another model brings its own settings and sizes, another sampler its own schedules."""
+    fields = panel.fields
+    settings = ("num_inference_steps", "guidance_scale", "sampler", "schedule")
+
+    def choose_model(model_id: str) -> list[Any]:
+        values = model_values(studio, model_id)
+        updates = [gr.update(value=values[name]) for name in settings[:3]]
+        updates.append(gr.update(choices=schedule_choices(values["sampler"]), value=values["schedule"]))
+        return [*updates, *_stops(studio, model_id)]
+
+    def choose_sampler(sampler: str) -> Any:
+        choices = schedule_choices(sampler)
+        return gr.update(choices=choices, value=choices[0][1])
+
+    outputs = [*(fields[name] for name in settings), fields["size"], fields["picture_size"]]
+    fields["model"].input(choose_model, fields["model"], outputs, queue=False, **PRIVATE)
+    fields["sampler"].input(choose_sampler, fields["sampler"], fields["schedule"], queue=False, **PRIVATE)
+
+
+def _stops(studio: Studio, model_id: object) -> list[Any]:
+    told = json.dumps(stops(studio.model(model_id)))
+    return [gr.update(stops=told), gr.update(stops=told)]
+
+
+def _wire_memory(page: Page, panel: Panel) -> None:
+    """Every change is remembered by the browser, and brought back when the page is opened again."""
+    fields = [panel.fields[name] for name in REMEMBERED]
+    memory = form_memory()
+
+    def restore(remembered: Any) -> list[Any]:
+        values = recall(page.studio, remembered)
+        for notice in () if page.studio.shared else page.studio.notices:
+            say(notice)
+        updates = {name: gr.update(value=values[name]) for name in REMEMBERED}
+        updates["schedule"] = gr.update(choices=schedule_choices(values["sampler"]), value=values["schedule"])
+        size, picture_size = _stops(page.studio, values["model"])
+        updates["size"] = {**size, "value": values["size"]}
+        updates["picture_size"] = {**picture_size, "value": values["picture_size"]}
+        opened = gr.update(open=bool(values["negative_prompt"]))
+        return [gr.update(selected=values["task"]), opened, *(updates[name] for name in REMEMBERED)]
+
+    restored = page.load(restore, memory, [panel.tabs, panel.negative_section, *fields], queue=False, **PRIVATE)
+    restored.then(None, panel.fields["task"], js="(task) => { reverie.task(task); }", **PRIVATE)
+    changes = [field.change for field in fields]
+    gr.on(changes, None, fields, memory, js=gather_script(), **PRIVATE)

@@ -1,0 +1,103 @@
+"""One control for each request field: its limits from the request, its label in Dream Studio's words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import gradio as gr
+
+from pipelines.errors import InvalidRequest
+from pipelines.request import LARGEST_SEED, InpaintRequest, limits
+
+LABELS: Final[Mapping[str, str]] = {
+    "prompt": "Prompt",
+    "negative_prompt": "Negative prompt",
+    "num_inference_steps": "Generation steps",
+    "guidance_scale": "Prompt strength",
+    "scheduler": "Sampler",
+    "seed": "Seed",
+    "num_images_per_prompt": "Image count",
+    "model": "Model",
+    "strength": "Image strength",
+    "mask_blur": "Mask softness",
+    "image": "Image",
+    "mask_image": "Mask",
+}
+
+HINTS: Final[Mapping[str, str]] = {
+    "guidance_scale": "How closely the picture follows your prompt",
+    "num_inference_steps": "How many times the picture is refined",
+    "seed": "Same seed, same settings: same picture",
+    "strength": "How much of the image is kept",
+    "mask_blur": "Soft edge of the edit, in pixels",
+}
+
+
+def slider(field: str, value: float, *, step: float = 1, **more: Any) -> gr.Slider:
+    """A slider for a numeric request field, with the request's own limits.
+
+    Args:
+        field: The request field's name.
+        value: Where it stands first.
+        step: Distance between stops.
+        more: What ``gr.Slider`` takes besides.
+    """
+    bounds = limits(InpaintRequest, field)  # the request with every field there is
+    return gr.Slider(
+        bounds["minimum"],
+        bounds["maximum"],
+        value=value,
+        step=step,
+        label=LABELS[field],
+        info=HINTS.get(field),
+        buttons=[],
+        **{"elem_id": field, **more},
+    )
+
+
+def strength_slider(value: int, *, name: str, **more: Any) -> gr.Slider:
+    """Dream Studio's image strength, in percent: 100 keeps the image as it is, 0 starts from nothing."""
+    hint = HINTS["strength"]
+    return gr.Slider(
+        0, 100, value=value, step=1, label=LABELS["strength"], info=hint, buttons=[], **{"elem_id": name, **more}
+    )
+
+
+def strength_of(image_strength: object) -> float:
+    """Turns image strength in percent into diffusers' ``strength``, its opposite: here, once, and nowhere else.
+
+    Raises:
+        InvalidRequest: It is no number from 0 to 100.
+    """
+    good = isinstance(image_strength, (int, float)) and not isinstance(image_strength, bool)
+    if not good or not math.isfinite(float(str(image_strength))) or not 0 <= float(str(image_strength)) <= 100:
+        raise InvalidRequest("strength", f"image strength is {image_strength!r}; it must be a number from 0 to 100.")
+    return round(1 - float(str(image_strength)) / 100, 4)
+
+
+def image_strength_of(strength: float) -> int:
+    """The other way: what the slider shows for diffusers' ``strength``."""
+    return round((1 - strength) * 100)
+
+
+def seed_of(text: object) -> int:
+    """Reads the Seed field: empty or "auto" asks for a random seed, which requests write as -1.
+
+    Raises:
+        InvalidRequest: It is no whole number from 0 to 4294967295.
+    """
+    words = str(text if text is not None else "").strip()
+    if words.lower() in ("", "auto", "-1"):
+        return -1
+    if not words.isascii() or not words.isdigit() or int(words[:20]) > LARGEST_SEED:
+        shown = words if len(words) <= 20 else words[:20] + "…"
+        sentence = f"seed is {shown!r}; it must be a whole number from 0 to {LARGEST_SEED}, or empty for a random one."
+        raise InvalidRequest("seed", sentence)
+    return int(words)
+
+
+def whole(value: object) -> object:
+    """Gives 4.0 as 4: the page's sliders send every number as a float when they like."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,91 @@
+"""What a browser remembers of the form, and what of that is still good when it comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import gradio as gr
+
+from pipelines.errors import ReverieError
+from pipelines.request import InpaintRequest, limits
+from pipelines.samplers import find_sampler, schedule_choices
+
+from .controls import seed_of, strength_of
+from .form import NO_STYLE, REMEMBERED, first_values
+from .sizes import LIKE_PICTURE, resolve_size
+from .source import read_colour
+
+if TYPE_CHECKING:
+    from .studio import Studio
+
+STORAGE_KEY: Final = "reverie-form"
+SECRET: Final = "reverie"  # noqa: S105 - obscures nothing; it must only stay the same, or the browser forgets
+LONGEST_TEXT: Final = 20_000
+
+
+def form_memory() -> gr.BrowserState:
+    """The place in the browser's own storage."""
+    return gr.BrowserState({}, storage_key=STORAGE_KEY, secret=SECRET)
+
+
+def gather_script() -> str:
+    """The script that turns the fields' values, in the order of ``REMEMBERED``, into what is remembered."""
+    names = ", ".join(REMEMBERED)
+    return f"({names}) => [{{{names}}}]"
+
+
+def recall(studio: Studio, remembered: object) -> dict[str, Any]:
+    """The form as it was left; whatever is not usable any more (a model that has gone) gets its first value.
+
+    Args:
+        studio: The studio as it is now.
+        remembered: What the browser sends; anything at all.
+    """
+    values = first_values(studio)
+    if isinstance(remembered, Mapping):
+        for name in REMEMBERED:
+            if name in remembered and _usable(studio, name, remembered[name], remembered):
+                values[name] = remembered[name]
+    names = [name for _, name in schedule_choices(values["sampler"])]
+    if values["schedule"] not in names:
+        values["schedule"] = names[0]
+    return values
+
+
+def _usable(studio: Studio, name: str, value: Any, remembered: Mapping[str, Any]) -> bool:
+    try:
+        return bool(_checks(studio, remembered)[name](value))
+    except (ReverieError, TypeError):
+        return False
+
+
+def _checks(studio: Studio, remembered: Mapping[str, Any]) -> dict[str, Callable[[Any], object]]:
+    """For each remembered field, what tells whether a value can be used; it may also raise what requests raise."""
+    model = studio.model(remembered.get("model"))
+    text = dict.fromkeys(("prompt", "negative_prompt"), _is_text)
+    numbers = ("num_inference_steps", "guidance_scale", "num_images_per_prompt", "mask_blur")
+    strengths = ("image_strength", "repaint_strength")
+    return {
+        **text,
+        **{name: partial(_within_limits, name) for name in numbers},
+        **{name: lambda value: strength_of(value) >= 0 for name in strengths},
+        **{name: lambda value: isinstance(value, str) and find_sampler(value) for name in ("sampler", "schedule")},
+        "task": lambda value: value in ("text_to_image", "image_to_image", "inpaint"),
+        "style": lambda value: value == NO_STYLE or value in studio.styles,
+        "model": lambda value: value in studio.models,
+        "size": lambda value: value != LIKE_PICTURE and resolve_size(str(value), model),
+        "picture_size": lambda value: resolve_size(str(value), model),
+        "seed": lambda value: isinstance(value, str) and seed_of(value) >= -1,
+        "background": read_colour,
+    }
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT
+
+
+def _within_limits(name: str, value: Any) -> bool:
+    bounds = limits(InpaintRequest, name)
+    return isinstance(value, (int, float)) and bounds["minimum"] <= value <= bounds["maximum"]

@@ -1,0 +1,153 @@
+"""The left panel: what to dream of, and how; one set of controls that every task shares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import gradio as gr
+
+from pipelines.samplers import sampler_choices, schedule_choices
+
+from .controls import HINTS, LABELS, slider
+from .form import NO_STYLE, first_values
+from .sizes import stops
+from .source import picture_input
+from .studio import Studio
+from .tabs import image_to_image, inpaint, text_to_image
+
+TASKS: Final = (text_to_image, image_to_image, inpaint)
+
+SIZES_TEMPLATE: Final = """
+<div class="sizes" data-mode="ratio">
+  <label class="follow"><input type="checkbox" data-part="follow"> Size from the picture</label>
+  <div class="sizes-head"><span class="shape wide" aria-hidden="true"></span>
+    <output data-part="label">1 : 1</output><span class="shape tall" aria-hidden="true"></span></div>
+  <input type="range" min="0" max="0" step="1" data-part="slider" aria-label="Ratio">
+  <div class="own" data-part="own" hidden>
+    <label>Width <input type="number" data-part="width" min="64" max="2048" step="8"></label>
+    <span aria-hidden="true">×</span>
+    <label>Height <input type="number" data-part="height" min="64" max="2048" step="8"></label></div>
+  <div class="sizes-foot"><span data-part="pixels"></span>
+    <button type="button" class="link" data-part="toggle">Set width and height</button></div>
+  <span data-part="shape" hidden></span>
+</div>
+"""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The panel's components.
+
+    Attributes:
+        fields: What a request is made from, by name.
+        tabs: The task tabs.
+        tab_items: Each tab, by its task.
+        dice: Asks for a random prompt.
+        random_seed: Empties the seed.
+        last_seed: Asks for the newest picture's seed.
+        negative_section: Holds the negative prompt; open where there is one.
+        source_note: Says the size of the picture to begin with.
+        dream: Starts.
+        stop: Ends what runs.
+    """
+
+    fields: dict[str, Any]
+    tabs: gr.Tabs
+    tab_items: Mapping[str, gr.Tab]
+    dice: gr.Button
+    random_seed: gr.Button
+    last_seed: gr.Button
+    negative_section: gr.Accordion
+    source_note: gr.HTML
+    dream: gr.Button
+    stop: gr.Button
+
+
+def lay_out_panel(studio: Studio) -> Panel:
+    """Lays the panel out, top to bottom as in Dream Studio."""
+    first = first_values(studio)
+    fields: dict[str, Any] = {}
+    tab_items = {}
+    with gr.Tabs(elem_id="tasks", selected=text_to_image.TASK) as tabs:
+        for task in TASKS:
+            tab_items[task.TASK] = gr.Tab(task.TITLE, id=task.TASK, elem_classes=["task-tab"])
+    fields["task"] = gr.Textbox(text_to_image.TASK, visible="hidden", elem_id="task")
+    with gr.Column(elem_id="words", elem_classes=["section"]):
+        fields["style"] = gr.Dropdown(
+            [("No style", NO_STYLE), *((style.label, style.id) for style in studio.styles.values())],
+            value=first["style"],
+            label="Style",
+            elem_id="style",
+        )
+        with gr.Column(elem_id="prompt-box"):
+            fields["prompt"] = gr.Textbox(
+                label=LABELS["prompt"], placeholder="What do you want to see?", lines=3, max_lines=10, elem_id="prompt"
+            )
+            dice = gr.Button("⚄", elem_id="dice", elem_classes=["ghost"], size="sm", min_width=0)
+        with gr.Accordion(LABELS["negative_prompt"], open=False, elem_id="negative-section") as negative_section:
+            fields["negative_prompt"] = gr.Textbox(
+                label=LABELS["negative_prompt"],
+                show_label=False,
+                container=False,
+                placeholder="What do you want to avoid?",
+                lines=2,
+                max_lines=6,
+                elem_id="negative-prompt",
+            )
+    with gr.Column(elem_id="image-section", elem_classes=["section"]):
+        fields["source"] = picture_input(
+            label=LABELS["image"],
+            height=170,
+            elem_id="source",
+            placeholder="### Drop an image here\nor click to upload · paste works too",
+        )
+        source_note = gr.HTML(elem_id="source-note", padding=False)
+        fields |= image_to_image.lay_out()
+        fields |= inpaint.lay_out()
+        fields["background"] = gr.ColorPicker(
+            first["background"], label="Behind transparent parts", elem_id="background", visible=False
+        )
+    with gr.Accordion("Settings", open=True, elem_id="settings", elem_classes=["section"]):
+        fields["size"] = _sizes(studio, first["size"], "size")
+        fields["picture_size"] = _sizes(studio, first["picture_size"], "picture-size")
+        fields["num_images_per_prompt"] = slider("num_images_per_prompt", first["num_images_per_prompt"])
+    with gr.Accordion("Advanced", open=False, elem_id="advanced", elem_classes=["section"]):
+        fields["guidance_scale"] = slider("guidance_scale", first["guidance_scale"], step=0.1)
+        fields["num_inference_steps"] = slider("num_inference_steps", first["num_inference_steps"])
+        with gr.Row(elem_id="seed-row"):
+            fields["seed"] = gr.Textbox(
+                label=LABELS["seed"], placeholder="Auto", info=HINTS["seed"], max_lines=1, elem_id="seed", scale=1
+            )
+            random_seed = gr.Button("Auto", elem_id="random-seed", size="sm", min_width=0, scale=0)
+            last_seed = gr.Button("Reuse last", elem_id="last-seed", size="sm", min_width=0, scale=0)
+        fields["model"] = gr.Dropdown(
+            [(info.name, info.id) for info in studio.models.values()],
+            value=first["model"],
+            label=LABELS["model"],
+            elem_id="model",
+        )
+        fields["sampler"] = gr.Dropdown(
+            sampler_choices(), value=first["sampler"], label=LABELS["scheduler"], elem_id="scheduler"
+        )
+        fields["schedule"] = gr.Dropdown(
+            schedule_choices(first["sampler"]), value=first["schedule"], label="Noise schedule", elem_id="schedule"
+        )
+    with gr.Row(elem_id="dream-bar"):
+        dream = gr.Button("Dream", variant="primary", elem_id="dream", scale=1)
+        stop = gr.Button("Stop", elem_id="stop", min_width=0, scale=0)
+    return Panel(fields, tabs, tab_items, dice, random_seed, last_seed, negative_section, source_note, dream, stop)
+
+
+def _sizes(studio: Studio, value: str, name: str) -> gr.HTML:
+    return gr.HTML(
+        value,
+        html_template=SIZES_TEMPLATE,
+        js_on_load="reverie.sizes(element, props, watch)",
+        apply_default_css=False,
+        elem_id=name,
+        stops=json.dumps(stops(studio.model(None))),
+        picture="",
+    )

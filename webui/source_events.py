@@ -1,0 +1,94 @@
+"""What happens when a picture to begin with arrives, changes or goes."""
+
+from __future__ import annotations
+
+import html
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from PIL import Image
+
+from pipelines.errors import InvalidRequest
+
+from .dreaming import SPEAKING
+from .masks import uploaded_mask
+from .saying import say
+from .sizes import size_like
+from .source import take_upload
+
+if TYPE_CHECKING:
+    from .panel import Panel
+    from .studio import Studio
+
+
+def show_source(
+    studio: Studio, file: str | Path | bytes | None, background: str, cache: str, model: object = None
+) -> list[Any]:
+    """Updates for the source picture, the kept original, the easel, the note below the picture,
+    and the background colour, which only a picture with transparent parts needs.
+
+    Args:
+        studio: Whose models the note speaks of.
+        file: The upload or the result; None = nothing.
+        background: CSS colour that transparent parts are laid on.
+        cache: Gradio's cache folder.
+        model: Id of the chosen model.
+
+    Raises:
+        InvalidRequest: The file cannot be used.
+    """
+    if not file:
+        return [None, None, gr.update(picture=""), "", gr.update(visible=False)]
+    opened = io.BytesIO(file) if isinstance(file, bytes) else str(file)
+    path, notices, see_through = take_upload(opened, background, cache)
+    for notice in notices:
+        say(notice, friendly=True)
+    original = str(file) if not isinstance(file, bytes) else path
+    canvas = gr.update(picture=f"/gradio_api/file={path}")
+    return [path, original, canvas, _note(studio, path, model), gr.update(visible=see_through)]
+
+
+def _note(studio: Studio, path: str, model: object) -> str:
+    with Image.open(path) as image:
+        size = image.size
+    fitted = size_like(size, studio.model(model))
+    words = f"{size[0]} × {size[1]} px"
+    return html.escape(words if fitted == size else f"{words}, worked on at {fitted[0]} × {fitted[1]}")
+
+
+def wire_source(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State) -> None:
+    """Connects the upload, its background colour, and the mask's upload."""
+    fields = panel.fields
+    source, background, model = fields["source"], fields["background"], fields["model"]
+    outputs = [source, original, easel, panel.source_note, background]
+
+    def arrive(path: str | None, kept: str | None, colour: str, model_id: str) -> list[Any]:
+        try:
+            return show_source(studio, path, colour, source.GRADIO_CACHE, model_id)
+        except InvalidRequest as error:
+            say(error)
+            return again(kept, colour, model_id)
+
+    def again(kept: str | None, colour: str, model_id: str) -> list[Any]:
+        """Shows the original once more: on another background, or because what came after it cannot be used."""
+        try:
+            return show_source(studio, kept, colour, source.GRADIO_CACHE, model_id)
+        except InvalidRequest:
+            return show_source(studio, None, colour, source.GRADIO_CACHE, model_id)
+
+    def take_mask(path: str | None, picture: str | None) -> list[Any]:
+        if path and not picture:
+            say("Upload the picture first, then its mask.")
+            return [gr.skip(), None]
+        try:
+            return [uploaded_mask(path) if path else gr.skip(), None]
+        except InvalidRequest as error:
+            say(error)
+            return [gr.skip(), None]
+
+    source.upload(arrive, [source, original, background, model], outputs, **SPEAKING)
+    source.clear(lambda: show_source(studio, None, "#ffffff", ""), None, outputs, **SPEAKING)
+    background.change(again, [original, background, model], outputs, **SPEAKING)
+    fields["mask_upload"].upload(take_mask, [fields["mask_upload"], source], [easel, fields["mask_upload"]], **SPEAKING)

@@ -1,0 +1,67 @@
+"""What the page's rooms share: the back end, the queue, the library, and whose visit it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from .owners import LOCAL_OWNER, owner_in
+
+if TYPE_CHECKING:
+    from pipelines.models import ModelInfo
+    from pipelines.preset import Style
+
+    from .backend import Backend
+    from .jobs import JobQueue
+    from .library.store import Library
+
+
+class NoOwner(Exception):
+    """A request to a shared studio without a token; the middleware gives everybody one, so nobody meets this."""
+
+
+@dataclass(frozen=True)
+class Studio:
+    """One running studio.
+
+    Attributes:
+        manager: Makes the pictures.
+        queue: Everybody's jobs.
+        library: Everybody's finished pictures.
+        shared: Whether others than the people at this machine reach the page.
+        styles: What the Style list offers.
+        examples: Prompts the starter model does well.
+        notices: What whoever runs the studio should know (a preset file that cannot be used).
+    """
+
+    manager: Backend
+    queue: JobQueue
+    library: Library
+    shared: bool
+    styles: Mapping[str, Style]
+    examples: tuple[str, ...]
+    notices: tuple[str, ...] = ()
+
+    def owner(self, cookies: Mapping[str, str]) -> str:
+        """Whose visit this is.
+
+        Raises:
+            NoOwner: The studio is shared and the visitor has no token.
+        """
+        if not self.shared:
+            return LOCAL_OWNER
+        owner = owner_in(cookies)
+        if owner is None:
+            raise NoOwner("The visitor has no owner token; reload the page.")
+        return owner
+
+    @cached_property
+    def models(self) -> dict[str, ModelInfo]:
+        """The models by id, the starter first."""
+        return {info.id: info for info in self.manager.models()}
+
+    def model(self, model_id: object) -> ModelInfo:
+        """A model by id; the first one where there is none by that id."""
+        return self.models.get(str(model_id)) or next(iter(self.models.values()))

@@ -1,0 +1,135 @@
+"""How the page looks: one dark Gradio theme, its style sheet and its scripts, all served from this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import gradio as gr
+
+HERE: Final = Path(__file__).resolve().parent
+
+SCRIPTS: Final = ("reverie.js", "results.js", "viewer.js", "easel.js", "sizes.js")
+"""Loaded in this order; the first makes the ``reverie`` object that the others add to."""
+
+STYLES: Final = ("tokens.css", "panel.css", "results.css", "easel.css", "phone.css")
+
+INK: Final = "#ecebf2"
+MUTED: Final = "#a7a3b8"
+BRAND: Final = "#6d45e8"
+BRAND_HOVER: Final = "#7c57f2"
+PANEL: Final = "#16151d"
+FIELD: Final = "#201e2a"
+LINE: Final = "#2d2a3a"
+
+
+def make_theme() -> gr.themes.Base:
+    """Makes the theme; light and dark hold the same values, so a visitor's system setting changes nothing."""
+    violet = gr.themes.Color(
+        "#f3f0ff", "#e5deff", "#cfc3ff", "#b8a6ff", "#9a82fb", BRAND_HOVER, BRAND, "#5a35cc", "#4829a6", "#38217f",
+        "#241552", name="reverie",
+    )  # fmt: skip
+    ink = gr.themes.Color(
+        "#f7f6fa", INK, "#d3d0de", "#bdb9cc", MUTED, "#7a768c", "#55516a", "#3a3649", LINE, FIELD, PANEL, name="ink"
+    )
+    theme = gr.themes.Base(
+        primary_hue=violet,
+        secondary_hue=violet,
+        neutral_hue=ink,
+        radius_size=gr.themes.sizes.radius_md,
+        spacing_size=gr.themes.sizes.spacing_md,
+        text_size=gr.themes.sizes.text_sm,
+        font=[gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    )
+    values = {
+        "body_background_fill": "#1b1a23",
+        "body_text_color": INK,
+        "body_text_color_subdued": MUTED,
+        "background_fill_primary": PANEL,
+        "background_fill_secondary": FIELD,
+        "block_background_fill": "transparent",
+        "block_border_color": "transparent",
+        "block_label_background_fill": "transparent",
+        "block_label_text_color": MUTED,
+        "block_title_text_color": MUTED,
+        "block_title_background_fill": "transparent",
+        "block_info_text_color": MUTED,
+        "block_shadow": "none",
+        "border_color_primary": LINE,
+        "border_color_accent": BRAND,
+        "border_color_accent_subdued": LINE,
+        "color_accent_soft": "#2a2148",
+        "link_text_color": "#b8a6ff",
+        "link_text_color_hover": "#cfc3ff",
+        "link_text_color_active": "#cfc3ff",
+        "link_text_color_visited": "#b8a6ff",
+        "panel_background_fill": "transparent",
+        "panel_border_color": "transparent",
+        "input_background_fill": FIELD,
+        "input_background_fill_focus": FIELD,
+        "input_background_fill_hover": "#242230",
+        "input_border_color": LINE,
+        "input_border_color_focus": "#8b6cf6",
+        "input_border_color_hover": "#3d394d",
+        "input_placeholder_color": "#8f8ba1",
+        "input_shadow": "none",
+        "input_shadow_focus": "none",
+        "slider_color": "#8b6cf6",
+        "checkbox_background_color": FIELD,
+        "checkbox_background_color_selected": BRAND,
+        "checkbox_border_color": "#55516a",
+        "checkbox_border_color_selected": BRAND,
+        "checkbox_label_background_fill": "transparent",
+        "checkbox_label_background_fill_hover": "transparent",
+        "checkbox_label_background_fill_selected": "transparent",
+        "checkbox_label_border_color": "transparent",
+        "checkbox_label_text_color": INK,
+        "checkbox_label_text_color_selected": INK,
+        "button_primary_background_fill": BRAND,
+        "button_primary_background_fill_hover": BRAND_HOVER,
+        "button_primary_text_color": "#ffffff",
+        "button_primary_text_color_hover": "#ffffff",
+        "button_primary_border_color": "transparent",
+        "button_primary_border_color_hover": "transparent",
+        "button_secondary_background_fill": "#292634",
+        "button_secondary_background_fill_hover": "#343042",
+        "button_secondary_text_color": INK,
+        "button_secondary_text_color_hover": "#ffffff",
+        "button_secondary_border_color": "transparent",
+        "button_secondary_border_color_hover": "transparent",
+    }
+    lone = {
+        "block_border_width": "0px",
+        "block_padding": "0px",
+        "block_title_text_size": "13px",
+        "block_label_text_size": "13px",
+        "block_title_text_weight": "400",
+        "block_label_text_weight": "400",
+        "form_gap_width": "0px",
+        "layout_gap": "12px",
+        "panel_border_width": "0px",
+        "button_large_radius": "8px",
+        "button_small_radius": "6px",
+        "button_large_text_weight": "600",
+        "button_transition": "background-color .15s, color .15s",
+    }
+    return theme.set(**lone, **values, **{f"{name}_dark": value for name, value in values.items()})
+
+
+def stylesheet() -> str:
+    """Our own CSS, all files as one.
+
+    It goes into the head: Gradio's ``css`` option adds every rule a second time with a longer selector, after which
+    the order of ours means nothing.
+    """
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in STYLES)
+
+
+def head() -> str:
+    """What goes into the page's head: our styles and scripts inline, so that the page asks nobody else for anything."""
+    scripts = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    return (
+        '<meta name="color-scheme" content="dark"><meta name="theme-color" content="#121118">'
+        f"<style>{stylesheet()}</style><script>{scripts}</script>"
+    )

@@ -1,0 +1,108 @@
+// The page's own small object: helpers that the other scripts share, the tabs' effect, and the keyboard.
+window.reverie = (() => {
+  "use strict";
+
+  const ICONS = {
+    image: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5h.01",
+    mask: "M4 20c3 0 4-1.500 4-3a2.500 2.500 0 0 0-5 0c0 2 0 2-1 3zM9.500 14.500 19 4l2 2-9.500 10z",
+    prompt: "M4 6h16M4 11h16M4 16h9",
+    seed: "M12 3v5M12 16v5M3 12h5M16 12h5M12 12h.01",
+    all: "M4 12a8 8 0 0 1 14-5.300L20 9M20 4v5h-5M20 12a8 8 0 0 1-14 5.300L4 15M4 20v-5h5",
+    download: "M12 4v11M7 11l5 5 5-5M5 20h14",
+    stop: "M7 7h10v10H7z",
+    close: "M6 6l12 12M18 6 6 18",
+    left: "M15 5l-7 7 7 7",
+    right: "M9 5l7 7-7 7",
+    undo: "M9 14 4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3",
+    trash: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13",
+    invert: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
+    brush: "M4 20c3 0 4-1.500 4-3a2.500 2.500 0 0 0-5 0c0 2 0 2-1 3zM9.500 14.500 19 4l2 2-9.500 10z",
+    eraser: "M8 20h12M5.500 15.500 14 7l5 5-7.500 8H9z",
+    upload: "M12 16V5M7 10l5-5 5 5M5 20h14",
+    swap: "M4 8h14l-4-4M20 16H6l4 4",
+  };
+
+  const SVG = "http://www.w3.org/2000/svg";
+
+  function icon(name) {
+    const svg = document.createElementNS(SVG, "svg");
+    svg.setAttribute("viewBox", "0 0 24 24");
+    svg.setAttribute("aria-hidden", "true");
+    svg.classList.add("glyph");
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", ICONS[name]);
+    svg.append(path);
+    return svg;
+  }
+
+  // el("button.primary", {title: "…"}, child, "text"): text always lands as text, never as HTML.
+  function el(kind, attributes = {}, ...children) {
+    const [tag, ...classes] = kind.split(".");
+    const node = document.createElement(tag);
+    if (classes.length) node.className = classes.join(" ");
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+      else if (value === true) node.setAttribute(name, "");
+      else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
+    }
+    node.append(...children.filter((child) => child !== null && child !== undefined));
+    return node;
+  }
+
+  const iconButton = (name, label, action, extra = "") =>
+    el(`button.tool${extra}`, { type: "button", title: label, "aria-label": label, onclick: action }, icon(name));
+
+  // Where this page is served from, also behind a proxy or inside another site.
+  const url = (path) => (window.gradio_config?.root ?? window.location.origin) + path;
+
+  function clock(seconds) {
+    if (seconds === null || seconds === undefined) return "";
+    const whole = Math.max(1, Math.round(seconds));
+    return whole < 90 ? `${whole} s` : `${Math.round(whole / 60)} min`;
+  }
+
+  const find = (id) => document.getElementById(id);
+  const press = (id) => (find(id)?.matches("button") ? find(id) : find(id)?.querySelector("button"))?.click();
+
+  // The task decides what the panel shows; CSS reads it from the body.
+  function task(name) {
+    document.body.dataset.task = name;
+    return name;
+  }
+
+  // After a picture was sent to a task: the panel shows it from the top, the stage its easel.
+  function showTask() {
+    for (const id of ["panel", "stage"]) find(id)?.scrollTo?.({ top: 0 });
+    const wanted = document.body.dataset.task === "inpaint" ? "easel" : "image-section";
+    if (window.matchMedia("(max-width: 820px)").matches) find(wanted)?.scrollIntoView({ block: "start" });
+  }
+
+  function say(sentence) {
+    const live = find("announcer");
+    if (live && live.textContent !== sentence) live.textContent = sentence;
+  }
+
+  function closesSomething(event) {
+    return event.defaultPrevented || document.querySelector("dialog[open]")
+      || event.target.closest?.('[aria-expanded="true"], .toast-wrap');
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
+      event.preventDefault();
+      event.target.blur?.(); // the field hands over what was typed last
+      setTimeout(() => { press("dream"); event.target.focus?.(); }, 0);
+    } else if (event.key === "Escape" && !closesSomething(event)) {
+      if (document.body.classList.contains("dreaming")) press("stop");
+    }
+  });
+
+  // Dark whatever the system prefers: Gradio marks the body, and takes the mark off again; the page itself keeps it.
+  document.documentElement.classList.add("dark");
+
+  document.addEventListener("DOMContentLoaded", () => {
+    if (!document.body.dataset.task) task("text_to_image");
+  });
+
+  return { el, icon, iconButton, url, clock, find, press, task, showTask, say };
+})();

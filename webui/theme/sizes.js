@@ -1,0 +1,47 @@
+// The ratio slider: wide on the left, tall on the right, the pixels below. Its value is a ratio ("16:9"), a size of
+// one's own ("320x192"), or "picture" where a given picture decides.
+reverie.sizes = (element, props, watch) => {
+  "use strict";
+  const part = (name) => element.querySelector(`[data-part="${name}"]`);
+  const slider = part("slider"), label = part("label"), pixels = part("pixels"), shape = part("shape");
+  const own = part("own"), width = part("width"), height = part("height"), toggle = part("toggle");
+  const follow = part("follow");
+  const stops = () => JSON.parse(props.stops);
+
+  const set = (value) => { if (props.value !== value) props.value = value; show(); };
+  const middle = () => stops().findIndex((stop) => stop.ratio === "1:1");
+
+  function show() {
+    const list = stops(), value = String(props.value || "1:1");
+    const custom = /^(\d+)x(\d+)$/.exec(value);
+    const index = list.findIndex((stop) => stop.ratio === value);
+    const stop = list[index] ?? list[middle()] ?? list[0];
+    const [w, h] = custom ? [Number(custom[1]), Number(custom[2])] : [stop.width, stop.height];
+    slider.max = String(list.length - 1);
+    slider.value = String(Math.max(0, index < 0 ? middle() : index));
+    follow.checked = value === "picture";
+    element.querySelector(".sizes").dataset.mode = custom ? "own" : value === "picture" ? "picture" : "ratio";
+    label.textContent = custom ? "Own size" : value === "picture" ? "Like the picture" : stop.ratio.replace(":", " : ");
+    pixels.textContent = value === "picture" ? props.picture || "" : `${w} × ${h} px`;
+    slider.setAttribute("aria-valuetext", `${label.textContent}, ${w} by ${h} pixels`);
+    shape.style.setProperty("--ratio", `${w} / ${h}`);
+    shape.classList.toggle("tall", h > w);
+    if (document.activeElement !== width) width.value = w;
+    if (document.activeElement !== height) height.value = h;
+    toggle.textContent = custom ? "Use ratios" : "Set width and height";
+    toggle.setAttribute("aria-expanded", String(Boolean(custom)));
+    own.hidden = !custom;
+  }
+
+  slider.addEventListener("input", () => set(stops()[Number(slider.value)].ratio));
+  toggle.addEventListener("click", () => {
+    if (own.hidden) { set(`${width.value}x${height.value}`); width.focus(); }
+    else set("1:1");
+  });
+  for (const field of [width, height]) {
+    field.addEventListener("change", () => set(`${Math.trunc(width.value) || 0}x${Math.trunc(height.value) || 0}`));
+  }
+  follow.addEventListener("change", () => set(follow.checked ? "picture" : "1:1"));
+  watch(["value", "stops", "picture"], show);
+  show();
+};
