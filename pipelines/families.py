@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from .errors import PresetError
-
-FOLDER: Final = Path(__file__).resolve().parent.parent / "presets" / "families"
+from .preset import PRESETS, load_presets
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +32,19 @@ class Family:
     preview: Mapping[str, Any] | None = None
 
 
-def load_families(folder: Path = FOLDER) -> dict[str, Family]:
-    """Reads every family, keyed by id.
+def load_families(folder: Path = PRESETS / "families") -> tuple[dict[str, Family], tuple[PresetError, ...]]:
+    """Reads every family, keyed by id; a broken file keeps none of the others from being read.
 
-    Raises:
-        PresetError: A file is not JSON or lacks a field; the sentence names it.
+    Returns:
+        The families, and one error for each file that cannot be used.
     """
+    presets, problems = load_presets(folder)
     families = {}
-    for path in sorted(folder.glob("*.json")):
+    for name, values in presets.items():
         try:
-            family = Family(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise PresetError(f"presets/families/{path.name} cannot be read ({error}); restore the file.") from error
+            family = Family(**values)
+        except TypeError as error:
+            problems += (PresetError(f"presets/families/{name} cannot be used ({error}); restore the file."),)
+            continue
         families[family.id] = family
-    return families
+    return families, problems

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from .errors import ModelError
+from .errors import ModelError, PresetError
 from .families import Family, load_families
 
 STARTER_ID: Final = "starter"
@@ -49,8 +49,12 @@ class Catalogue:
     Args:
         models_dirs: Folders to look in; one that does not exist is an error at once, not later.
 
+    Attributes:
+        problems: One error for each family preset that cannot be used; its models are not listed.
+
     Raises:
         ModelError: A folder does not exist.
+        PresetError: The starter's own preset cannot be used.
     """
 
     def __init__(self, models_dirs: Sequence[str | Path] = ()) -> None:
@@ -58,7 +62,13 @@ class Catalogue:
         for folder in self._folders:
             if not folder.is_dir():
                 raise ModelError(f"models_dirs has {folder}, which is no folder; create it or leave it out.")
-        self._families = load_families()
+        self._families, self.problems = load_families()
+        if STARTER_ID not in self._families:
+            raise (
+                self.problems[0]
+                if self.problems
+                else PresetError("presets/families/starter.json is missing; restore the file.")
+            )
 
     def models(self) -> list[ModelInfo]:
         """Lists the starter first, then every readable model by name."""

@@ -135,10 +135,17 @@ def test_the_first_run_sets_up_and_later_ones_start_at_once(checkout: Checkout) 
     assert checkout.run("--port", "8123").endswith(served(checkout, "1.1"))
 
     (checkout.root / "wheels").mkdir()
-    checkout.lock("1.2")
+    checkout.lock("2.0")
+    (checkout.root / "pyproject.toml").write_text(
+        '[project]\nname = "probe"\nversion = "7"\ndependencies = ["reverie-probe>=2"]\n', encoding="utf-8"
+    )
     for pip in checkout.venv.rglob("site-packages/pip"):
-        shutil.rmtree(pip)  # broken by hand
-    assert checkout.run("--port", "8123").endswith(served(checkout, "1.2"))
+        shutil.rmtree(pip)
+    broken = checkout.run("--port", "8123").splitlines()
+    assert broken[-2:] == [
+        f"The pip in {checkout.venv} does not work; delete that folder and run this again.",
+        "exit 1",
+    ]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="ends a whole process group")
@@ -159,8 +166,7 @@ def test_no_network_on_the_first_run_is_one_sentence_and_the_next_run_works(chec
     unreachable = {"PIP_NO_INDEX": "0", "PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": ""}
     output = checkout.run("--port", "8123", **unreachable)
     assert output.splitlines()[-2:] == [
-        "The packages could not be fetched, because the package index does not answer; connect to the network "
-        "(behind a proxy, set HTTPS_PROXY) and run this again.",
+        explain("NewConnectionError", checkout.venv),
         "exit 1",
     ]
     assert "Traceback" not in output

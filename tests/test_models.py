@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import ModelError
+from pipelines.families import load_families
 from pipelines.models import Catalogue
+from pipelines.preset import PRESETS
 
 
 def write_model(folder: Path, pipeline: str = "StableDiffusionPipeline", *, channels: int = 4) -> None:
@@ -73,3 +76,15 @@ def test_listing_models_imports_no_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_broken_family_preset_is_told_and_the_others_are_used(tmp_path: Path) -> None:
+    for preset in (PRESETS / "families").glob("*.json"):
+        shutil.copy(preset, tmp_path)
+    (tmp_path / "stable-diffusion.json").write_text("{broken")
+    (tmp_path / "odd.json").write_text('{"id": "odd"}')
+    families, problems = load_families(tmp_path)
+    assert "starter" in families
+    assert "stable-diffusion" not in families
+    assert len(problems) == 2
+    assert "stable-diffusion.json" in " ".join(map(str, problems))

@@ -29,7 +29,6 @@ LABELS: Final[Mapping[str, str]] = {
 HINTS: Final[Mapping[str, str]] = {
     "guidance_scale": "How closely the picture follows your prompt",
     "num_inference_steps": "How many times the picture is refined",
-    "seed": "Same seed, same settings: same picture",
     "strength": "How much of the image is kept",
     "mask_blur": "Soft edge of the edit, in pixels",
 }

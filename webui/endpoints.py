@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
@@ -37,11 +38,10 @@ def add_endpoints(studio: Studio) -> None:
 
 
 def _add_endpoint(studio: Studio, request_type: type[GenerationRequest]) -> None:
-    schema = request_type.__name__
     inputs = {name: _input(request_type, name) for name in request_type.model_fields}
     files = gr.File(file_count="multiple", label="pictures")
     seeds = gr.JSON(label="seeds")
-    gr.Button(f"{schema}", visible=False).click(
+    gr.Button(request_type.task, visible=False).click(
         _handler(studio, request_type, files),
         inputs_kwargs=inputs,
         outputs=[files, seeds],
@@ -57,9 +57,9 @@ def _input(request_type: type[GenerationRequest], name: str) -> Any:
         return gr.File(type="filepath", label=name)
     field = request_type.model_fields[name]
     default = None if field.default is PydanticUndefined else field.default
-    described = {str: "string", int: "integer", float: "number"}
-    kind = next((word for python, word in described.items() if python.__name__ in str(field.annotation)), "string")
-    return Api(default, {"type": kind, "description": f"see {request_type.__name__}"}, name)
+    words = {"bool": "boolean", "int": "integer", "float": "number"}
+    kind = next((word for python, word in words.items() if python in str(field.annotation)), "string")
+    return Api(default, {"type": kind, "description": name}, name)
 
 
 def _handler(studio: Studio, request_type: type[GenerationRequest], files: gr.File) -> Callable[..., Any]:
@@ -80,7 +80,17 @@ def _handler(studio: Studio, request_type: type[GenerationRequest], files: gr.Fi
             raise _refusal(view.error or "The job was stopped.")
         return await asyncio.to_thread(_files, view, files.GRADIO_CACHE), list(view.seeds)
 
+    # Clients learn from the signature which fields may be left out although their default is None.
+    fields = [_parameter(name, request_type) for name in request_type.model_fields]
+    vars(answer)["__signature__"] = Signature([*list(signature(answer).parameters.values())[:1], *fields])
     return answer
+
+
+def _parameter(name: str, request_type: type[GenerationRequest]) -> Parameter:
+    default = request_type.model_fields[name].default
+    left_out = None if default is PydanticUndefined and name in PICTURES else default
+    needed = left_out is PydanticUndefined
+    return Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=Parameter.empty if needed else left_out)
 
 
 def _make(request_type: type[GenerationRequest], values: dict[str, Any]) -> GenerationRequest:

@@ -126,8 +126,10 @@ def _install(root: Path, venv: Path, state: State, locks: Sequence[str], index: 
             shutil.rmtree(venv)  # half a package can look like a whole one, so a cut-off .venv is made anew
         venv.mkdir(exist_ok=True)
         State(state.locks, state.torch_index, making=True).write(venv)
-        if anew or not installer.works(venv):
+        if anew:
             installer.make_venv(venv)
+        elif not installer.works(venv):
+            raise CannotStart(f"The pip in {venv} does not work; delete that folder and run this again.")
         options = ["--extra-index-url", index] if index else []
         options += ["--force-reinstall"] if state.making and not anew else []
         if index and index != state.torch_index:

@@ -11,7 +11,7 @@ import gradio as gr
 
 from pipelines.samplers import sampler_choices, schedule_choices
 
-from .controls import HINTS, LABELS, slider
+from .controls import LABELS, slider
 from .form import NO_STYLE, first_values
 from .sizes import stops
 from .source import picture_input
@@ -102,7 +102,7 @@ def lay_out_panel(studio: Studio) -> Panel:
             label=LABELS["image"],
             height=170,
             elem_id="source",
-            placeholder="### Drop an image here\nor click to upload · paste works too",
+            placeholder="# Drop an image here\nor click to upload · paste works too",
         )
         source_note = gr.HTML(elem_id="source-note", padding=False)
         fields |= image_to_image.lay_out()
@@ -118,9 +118,7 @@ def lay_out_panel(studio: Studio) -> Panel:
         fields["guidance_scale"] = slider("guidance_scale", first["guidance_scale"], step=0.1)
         fields["num_inference_steps"] = slider("num_inference_steps", first["num_inference_steps"])
         with gr.Row(elem_id="seed-row"):
-            fields["seed"] = gr.Textbox(
-                label=LABELS["seed"], placeholder="Auto", info=HINTS["seed"], max_lines=1, elem_id="seed", scale=1
-            )
+            fields["seed"] = gr.Textbox(label=LABELS["seed"], placeholder="Auto", max_lines=1, elem_id="seed", scale=1)
             random_seed = gr.Button("Auto", elem_id="random-seed", size="sm", min_width=0, scale=0)
             last_seed = gr.Button("Reuse last", elem_id="last-seed", size="sm", min_width=0, scale=0)
         fields["model"] = gr.Dropdown(

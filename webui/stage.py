@@ -40,7 +40,7 @@ EASEL_TEMPLATE: Final = """
     <img data-part="picture" alt="The picture to change" draggable="false">
     <canvas data-part="mask" width="1" height="1" aria-label="Mask"></canvas>
     <span class="ring" data-part="ring" hidden></span></div>
-  <p class="easel-empty" data-part="empty">Upload an image on the left, or send a result here, then brush over the
+  <p class="easel-empty" data-part="empty">Upload an image, or send a result here, then brush over the
     part that should change.</p>
 </div>
 """

@@ -34,6 +34,11 @@ reverie.results = (element, trigger, props, watch) => {
   function makeTile(job, index) {
     const image = el("img", { alt: "", draggable: "false", hidden: true });
     const caption = el("figcaption");
+    // A preview is an eighth of the picture's size; scaled up, its pixels would show as a grid.
+    image.addEventListener("load", () => {
+      const cell = image.clientWidth / image.naturalWidth;
+      image.style.filter = tile.classList.contains("forming") ? `blur(${Math.min(7, cell / 3).toFixed(1)}px)` : "";
+    });
     const tile = el("figure.tile.forming", {}, image, caption);
     return { tile, image, caption, shown: null };
   }
