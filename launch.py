@@ -18,9 +18,7 @@ def version_problem(version):
         return None
     return (
         "Reverie needs Python 3.{} to 3.{}, and this is Python {}.{}; install one of those and start it with "
-        "that one, such as: python3.{} launch.py".format(
-            OLDEST[1], NEWEST[1], version[0], version[1], NEWEST[1] - 1
-        )
+        "that one, such as: python3.{} launch.py".format(OLDEST[1], NEWEST[1], version[0], version[1], NEWEST[1] - 1)
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,15 +35,35 @@ def build_scheduler(name: str, config: Mapping[str, Any], *, seed: int | Sequenc
         InvalidRequest: No such sampler, or not with that schedule.
     """
     choice = find_sampler(name)
-    scheduler_class = _scheduler_class(choice.sampler.scheduler)
-    accepted = inspect.signature(scheduler_class.__init__).parameters
-    wanted = {key: value for key, value in _overrides(choice, seed).items() if key in accepted}
-    scheduler = scheduler_class.from_config(dict(config), **wanted)
+    scheduler = copy.deepcopy(_prototype(choice, json.dumps(dict(config), sort_keys=True, default=_plain)))
+    if hasattr(scheduler, "noise_sampler_seed"):
+        noise_seed = 0 if seed is None else seed
+        scheduler.noise_sampler_seed = noise_seed if isinstance(noise_seed, int) else list(noise_seed)
+        scheduler.register_to_config(noise_sampler_seed=scheduler.noise_sampler_seed)
     _settle_timesteps(scheduler)
     return scheduler
 
 
-def _overrides(choice: SamplerChoice, seed: int | Sequence[int] | None) -> dict[str, Any]:
+@functools.lru_cache(maxsize=32)
+def _prototype(choice: SamplerChoice, config: str) -> SchedulerMixin:
+    """A scheduler that is only ever copied: making KDPM2's takes 0.4 s, copying it less than a millisecond.
+
+    Args:
+        choice: What to make.
+        config: The checkpoint's config as JSON, which can be a key.
+    """
+    scheduler_class = _scheduler_class(choice.sampler.scheduler)
+    accepted = inspect.signature(scheduler_class.__init__).parameters
+    wanted = {key: value for key, value in _overrides(choice).items() if key in accepted}
+    return scheduler_class.from_config(json.loads(config), **wanted)
+
+
+def _plain(value: Any) -> Any:
+    """What a config may hold that JSON has no word for: an array of betas."""
+    return value.tolist() if hasattr(value, "tolist") else repr(value)
+
+
+def _overrides(choice: SamplerChoice) -> dict[str, Any]:
     """Everything that is not the checkpoint's to decide; a class takes those it knows."""
     overrides: dict[str, Any] = {flag: schedule == choice.schedule for schedule, flag in SIGMA_FLAGS.items()}
     overrides["use_lu_lambdas"] = False
@@ -49,8 +71,6 @@ def _overrides(choice: SamplerChoice, seed: int | Sequence[int] | None) -> dict[
     overrides |= {"clip_sample": False, "steps_offset": 1}
     if choice.schedule in SPACINGS:
         overrides["timestep_spacing"] = SPACINGS[choice.schedule]
-    noise_seed = 0 if seed is None else seed
-    overrides["noise_sampler_seed"] = noise_seed if isinstance(noise_seed, int) else list(noise_seed)
     return overrides | dict(choice.sampler.overrides)
 
 

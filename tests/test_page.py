@@ -12,11 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("playwright")
-
 from playwright.sync_api import Browser, Locator, Page, expect
-
-expect.set_options(timeout=30_000)
 
 from webui.library.embed import read_parameters, read_recipe
 
@@ -27,6 +23,12 @@ new MutationObserver(() => {
     if (image.src.startsWith('data:image/jpeg')) window.previews.add(image.src);
 }).observe(document, {subtree: true, childList: true, attributes: true, attributeFilter: ['src']});
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patience() -> None:
+    """Playwright's own five seconds are short for a machine with other work."""
+    expect.set_options(timeout=30_000)
 
 
 @pytest.fixture
@@ -246,7 +248,7 @@ def test_what_cannot_be_used_is_said_in_a_sentence_and_the_form_is_kept(at: Page
     assert (recipe.seed, recipe.request["prompt"]) == (7, "a blue star on a black background")
 
 
-def test_pictures_people_really_have_become_pictures_to_go_on_from(at: Page, tmp_path: Path) -> None:
+def test_pictures_people_really_have_become_pictures_to_go_on_from(at: Page, studio: str, tmp_path: Path) -> None:
     see_through = Image.new("RGBA", (200, 100), (255, 0, 0, 0))
     see_through.save(tmp_path / "rgba.png")
     turned = Image.new("RGB", (100, 200), "red")
@@ -270,6 +272,10 @@ def test_pictures_people_really_have_become_pictures_to_go_on_from(at: Page, tmp
             expect(at.locator("#background")).to_be_hidden()
     expect(at.locator("#background")).to_be_visible()
     expect(at.locator("#source-note")).to_contain_text("worked on at")
+    open_page(at, studio)  # opened again, it still has the picture
+    expect(at.get_by_role("tab", name="Image to image")).to_have_attribute("aria-selected", "true")
+    expect(at.locator("#source img")).to_be_visible()
+    expect(at.locator("#source-note")).to_contain_text("200 × 100 px")
     open_advanced(at)
     set_number(at, "num_inference_steps", 8)
     set_number(at, "image-strength", 87)

@@ -12,9 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline, StableDiffusionPipeline
+from diffusers import (
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionInpaintPipeline,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 from PIL import Image
 
 from pipelines.dpmpp_2s_ancestral import DPMSolver2SAncestralScheduler
@@ -67,6 +73,24 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(scope="module")
+def pipeline(tiny_pipeline: StableDiffusionPipeline) -> StableDiffusionPipeline:
+    """The tiny pipeline with a U-Net of one level: some 500 pictures are drawn with it here."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        unet = UNet2DConditionModel(
+            sample_size=8,
+            block_out_channels=(8,),
+            norm_num_groups=4,
+            layers_per_block=1,
+            down_block_types=("DownBlock2D",),
+            mid_block_type=None,
+            up_block_types=("UpBlock2D",),
+            cross_attention_dim=16,
+        ).eval()
+    return StableDiffusionPipeline(**{**tiny_pipeline.components, "unet": unet}, requires_safety_checker=False)
+
+
 # --- in pipelines ------------------------------------------------------------------------------------------------
 
 
@@ -102,32 +126,32 @@ def draw(pipeline: StableDiffusionPipeline, task: str, scheduler: Any, seed: int
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("name", NAMES)
-def test_every_sampler_draws_the_same_finite_picture_twice(name: str, task: str, tiny_pipeline) -> None:
-    first = draw(tiny_pipeline, task, build_scheduler(name, STARTER, seed=3))
+def test_every_sampler_draws_the_same_finite_picture_twice(name: str, task: str, pipeline) -> None:
+    first = draw(pipeline, task, build_scheduler(name, STARTER, seed=3))
     torch.manual_seed(99)  # nothing may come from the noise everybody shares
-    again = draw(tiny_pipeline, task, build_scheduler(name, STARTER, seed=3))
+    again = draw(pipeline, task, build_scheduler(name, STARTER, seed=3))
     assert first.isfinite().all()
     assert torch.equal(first, again)
 
 
 @pytest.mark.parametrize("name", WITH_SCHEDULE)
-def test_every_schedule_of_every_sampler_draws_in_every_task(name: str, tiny_pipeline) -> None:
-    drawn = {task: draw(tiny_pipeline, task, build_scheduler(name, STARTER, seed=3)) for task in TASKS}
+def test_every_schedule_of_every_sampler_draws_in_every_task(name: str, pipeline) -> None:
+    drawn = {task: draw(pipeline, task, build_scheduler(name, STARTER, seed=3)) for task in TASKS}
     assert all(picture.isfinite().all() for picture in drawn.values())
-    again = draw(tiny_pipeline, "image_to_image", build_scheduler(name, STARTER, seed=3))
+    again = draw(pipeline, "image_to_image", build_scheduler(name, STARTER, seed=3))
     assert torch.equal(drawn["image_to_image"], again)
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("sampler", [it for it in SAMPLERS if hasattr(diffusers, it.scheduler)], ids=lambda it: it.name)
-def test_a_bare_name_is_diffusers_own_class_bit_for_bit(sampler, task: str, tiny_pipeline) -> None:
+def test_a_bare_name_is_diffusers_own_class_bit_for_bit(sampler, task: str, pipeline) -> None:
     overrides = dict(sampler.overrides)
     if sampler.scheduler == "DPMSolverSDEScheduler":
         overrides["noise_sampler_seed"] = 3
     bare = getattr(diffusers, sampler.scheduler).from_config(STABLE_DIFFUSION_1, **overrides)
     with pytest.warns(UserWarning, match="Should have t") if "noise_sampler_seed" in overrides else nullcontext():
-        expected = draw(tiny_pipeline, task, bare)
-    ours = draw(tiny_pipeline, task, build_scheduler(sampler.name, STABLE_DIFFUSION_1, seed=3))
+        expected = draw(pipeline, task, bare)
+    ours = draw(pipeline, task, build_scheduler(sampler.name, STABLE_DIFFUSION_1, seed=3))
     assert torch.equal(ours, expected)
 
 
@@ -176,6 +200,24 @@ def test_one_picture_leaves_nothing_to_the_next() -> None:
         layout(build_scheduler("DPM++ 2M SDE Exponential", build_scheduler("Heun Beta", STARTER).config)),
     )
     assert before == STARTER
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_scheduler_is_a_fresh_one_that_shares_nothing(name: str) -> None:
+    used = build_scheduler(name, STARTER)
+    used.set_timesteps(4)
+    expected = solve(used, torch.zeros(1, 1, 2, 2))
+    used.alphas_cumprod.zero_()
+    used.register_to_config(prediction_type="sample")
+    fresh = build_scheduler(name, STARTER)
+    fresh.set_timesteps(4)
+    assert torch.equal(solve(fresh, torch.zeros(1, 1, 2, 2)), expected)
+
+
+def test_betas_may_be_an_array() -> None:
+    betas = np.linspace(1e-4, 0.03, 1000, dtype=np.float32)
+    scheduler = build_scheduler("DPM++ 2S a", {**STARTER, "trained_betas": betas})
+    torch.testing.assert_close(scheduler.alphas_cumprod, torch.from_numpy(1 - betas).cumprod(0))
 
 
 def test_every_flag_is_said_off_as_well_as_on() -> None:

@@ -7,11 +7,12 @@ import json
 import numpy as np
 import pytest
 import torch
+from diffusers import DDPMScheduler
 
 from pipelines.starter import judge
-from pipelines.starter.denoiser import Artist, train_denoiser
+from pipelines.starter.denoiser import Artist, denoising_loss, train_denoiser
 from pipelines.starter.latents import encoded, make_lesson, standardize
-from pipelines.starter.network import new_autoencoder, new_text_encoder, new_unet
+from pipelines.starter.network import new_autoencoder, new_scheduler, new_text_encoder, new_unet
 from pipelines.starter.pictures import painted_batches
 from pipelines.starter.settings import Settings
 from pipelines.starter.train import main
@@ -43,8 +44,16 @@ def test_trains_from_nothing_and_goes_on_after_a_stop(tmp_path) -> None:
     assert (weights / "unet" / "config.json").stat().st_mtime_ns > before
 
 
+def measured(artist, lesson) -> float:
+    torch.manual_seed(0)
+    noising = DDPMScheduler.from_config(new_scheduler().config)
+    with torch.no_grad():
+        loss = denoising_loss(artist, lesson, 32, noising, np.random.default_rng(0), coarse=False)
+    return loss.item()
+
+
 def test_loss_falls(tmp_path) -> None:
-    batches = list(painted_batches(64, seed=1, workers=0))
+    batches = list(painted_batches(32, seed=1, workers=0))
     pixels = np.concatenate([batch for _, batch in batches])
     vae = new_autoencoder()
     standardize(vae, pixels)
@@ -55,8 +64,9 @@ def test_loss_falls(tmp_path) -> None:
     lesson = make_lesson(vae, tokenizer, batches, seed=1)
     text_encoder = new_text_encoder(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
     artist = Artist(new_unet(), text_encoder)
-    settings = Settings(batch=16)
-    train_denoiser(artist, lesson, settings, 0.1, tmp_path)
+    before = measured(artist, lesson)
+    train_denoiser(artist, lesson, Settings(batch=16), 0.15, tmp_path)
+    assert measured(artist, lesson) < before
     course = torch.load(tmp_path / "denoiser.pt")["course"]
+    assert course["finished"]
     assert course["step"] >= 2
-    assert course["history"][-1][2] < course["history"][0][2]

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
-from PIL import Image
 from starlette.middleware import Middleware
 
-from pipelines.images import MAX_PIXELS
+from pipelines.images import limit_decoding
 from pipelines.preset import load_styles
 from pipelines.samplers import schedule_choices
 
@@ -23,14 +22,14 @@ from .form import REMEMBERED, model_values
 from .inspiring import wire_inspiring
 from .jobs import JobQueue
 from .library.store import Library
-from .memory import form_memory, gather_script, recall
+from .memory import form_memory, gather_script, recall, recall_picture
 from .owners import OwnerCookie
 from .panel import Panel, lay_out_panel
 from .refining import wire_refining
 from .routes import page_routes
 from .saying import say
 from .sizes import size_problems, stops
-from .source_events import wire_source
+from .source_events import show_source, wire_source
 from .stage import lay_out_easel, lay_out_results
 from .studio import Studio
 from .theme import HERE, head, make_theme
@@ -68,7 +67,7 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool) -> Page:
         outputs_dir: Where finished pictures are kept.
         shared: Whether others than the people at this machine reach the page; each browser is then an owner.
     """
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # for whatever Gradio opens by itself; twice as much is an error
+    limit_decoding()  # for whatever Gradio opens by itself
     library = Library(outputs_dir)
 
     def keep(job: Job, event: ImageFinished) -> SavedPicture:
@@ -104,7 +103,7 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool) -> Page:
         wire_inspiring(studio, panel, results)
         _wire_tabs(panel)
         _wire_choices(studio, panel)
-        _wire_memory(page, panel)
+        _wire_memory(page, panel, easel, original)
         add_endpoints(studio)
     return page
 
@@ -161,10 +160,10 @@ def _stops(studio: Studio, model_id: object) -> list[Any]:
     return [gr.update(stops=told), gr.update(stops=told)]
 
 
-def _wire_memory(page: Page, panel: Panel) -> None:
+def _wire_memory(page: Page, panel: Panel, easel: gr.HTML, original: gr.State) -> None:
     """Every change is remembered by the browser, and brought back when the page is opened again."""
     fields = [panel.fields[name] for name in REMEMBERED]
-    memory = form_memory()
+    source, memory = panel.fields["source"], form_memory()
 
     def restore(remembered: Any) -> list[Any]:
         values = recall(page.studio, remembered)
@@ -178,7 +177,14 @@ def _wire_memory(page: Page, panel: Panel) -> None:
         opened = gr.update(open=bool(values["negative_prompt"]))
         return [gr.update(selected=values["task"]), opened, *(updates[name] for name in REMEMBERED)]
 
+    def restore_picture(remembered: Any) -> list[Any]:
+        kept = recall_picture(remembered, source.GRADIO_CACHE)
+        return show_source(page.studio, kept, "#ffffff", source.GRADIO_CACHE) if kept else [gr.skip()] * 5
+
+    targets = [source, original, easel, panel.source_note, panel.fields["background"]]
+    page.load(restore_picture, memory, targets, queue=False, **PRIVATE)
     restored = page.load(restore, memory, [panel.tabs, panel.negative_section, *fields], queue=False, **PRIVATE)
     restored.then(None, panel.fields["task"], js="(task) => { reverie.task(task); }", **PRIVATE)
-    changes = [field.change for field in fields]
-    gr.on(changes, None, fields, memory, js=gather_script(), **PRIVATE)
+    remembered_fields = [*fields, source]
+    changes = [field.change for field in remembered_fields]
+    gr.on(changes, None, remembered_fields, memory, js=gather_script(), **PRIVATE)

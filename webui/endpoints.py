@@ -63,7 +63,8 @@ def _input(request_type: type[GenerationRequest], name: str) -> Any:
 
 
 def _handler(studio: Studio, request_type: type[GenerationRequest], files: gr.File) -> Callable[..., Any]:
-    async def answer(request: gr.Request, **values: Any) -> tuple[list[str], list[int]]:
+    async def answer(request: gr.Request, *given: Any) -> tuple[list[str], list[int]]:
+        values = dict(zip(request_type.model_fields, given, strict=True))
         owner = studio.owner(request.cookies)
         try:
             made = await asyncio.to_thread(_make, request_type, values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
@@ -15,7 +16,7 @@ from pipelines.samplers import find_sampler, schedule_choices
 from .controls import seed_of, strength_of
 from .form import NO_STYLE, REMEMBERED, first_values
 from .sizes import LIKE_PICTURE, resolve_size
-from .source import read_colour
+from .source import PICTURE_NAME, read_colour
 
 if TYPE_CHECKING:
     from .studio import Studio
@@ -31,9 +32,27 @@ def form_memory() -> gr.BrowserState:
 
 
 def gather_script() -> str:
-    """The script that turns the fields' values, in the order of ``REMEMBERED``, into what is remembered."""
+    """The script that turns the fields' values, in the order of ``REMEMBERED``, into what is remembered.
+
+    After them comes the picture to begin with, of which the server's own name for its copy is remembered.
+    """
     names = ", ".join(REMEMBERED)
-    return f"({names}) => [{{{names}}}]"
+    return f"({names}, picture) => [{{{names}, picture: picture?.path ?? null}}]"
+
+
+def recall_picture(remembered: object, cache: str) -> str | None:
+    """The picture to begin with, where the server still has its copy; a file anywhere else is none.
+
+    Args:
+        remembered: What the browser sends; anything at all.
+        cache: Gradio's cache folder, in which a copy has a name that nobody can guess.
+    """
+    path = remembered.get("picture") if isinstance(remembered, Mapping) else None
+    if not isinstance(path, str) or "\0" in path:
+        return None
+    real = Path(path).resolve()
+    ours = real.is_relative_to(Path(cache).resolve()) and real.name == PICTURE_NAME
+    return str(real) if ours and real.is_file() else None
 
 
 def recall(studio: Studio, remembered: object) -> dict[str, Any]:

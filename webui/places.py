@@ -12,6 +12,9 @@ from .refusal import CannotStart
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
+DISK: Final = Path("/data")
+"""Where a Space has its persistent disk, if its owner rents one."""
+
 
 def on_space() -> bool:
     """Tells whether this is a Hugging Face Space."""
@@ -41,7 +44,8 @@ def outputs_dir(asked: Path | None) -> Path:
 
 def _usual_outputs() -> Iterator[Path]:
     if on_space():
-        yield Path("/data/outputs")
+        if DISK.is_dir():
+            yield DISK / "outputs"
         yield Path(tempfile.gettempdir()) / "reverie-outputs"
     else:
         yield ROOT / "outputs"

@@ -10,6 +10,7 @@ import threading
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,7 +77,7 @@ def serve(flags: Flags) -> int:
 def _backend(models: list[Path], device: str) -> Backend:
     from pipelines.errors import ReverieError
 
-    if os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"):
+    if os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true") and find_spec("spaces"):
         from .zero_gpu import ZeroGpuBackend
 
         return ZeroGpuBackend(models)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import gradio as gr
 from gradio.data_classes import ImageData
@@ -12,6 +12,9 @@ from PIL import Image
 
 from pipelines.errors import InvalidRequest
 from pipelines.images import open_upload
+
+PICTURE_NAME: Final = "picture.png"
+"""What every copy of a picture to begin with is called; its folder is named by its content."""
 
 
 def picture_input(**options: Any) -> gr.Image:
@@ -49,7 +52,7 @@ def take_upload(file: str | BinaryIO, background: str, cache: str) -> tuple[str,
         InvalidRequest: The file is no picture, is damaged, or is too large.
     """
     upload = open_upload(file, background=read_colour(background))
-    shown = save_pil_to_cache(upload.image, cache, name="picture", format="png")
+    shown = save_pil_to_cache(upload.image, cache, name=Path(PICTURE_NAME).stem, format="png")
     if not isinstance(file, str):
         file.seek(0)
     with Image.open(file) as image:

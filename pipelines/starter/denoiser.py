@@ -22,7 +22,7 @@ PEAK = 6e-4
 EARLY = 0.45  # the share of a batch whose noise is so strong that only the text says what to draw
 EARLY_FROM = 650
 FIRST_SHOW = 4.0  # minutes until the first export: others can use the model early
-COARSE = 0.4  # the share of the time spent on latents of half the size: a quarter of the work, the same words
+COARSE = 0.335  # the share of the time spent on latents of half the size: a quarter of the work, the same words
 UNTOLD = 0.1  # the share of a batch that learns to draw without a caption, for guidance
 
 
@@ -111,7 +111,7 @@ def train_denoiser(
     next_show = course.spent + 60 * min(FIRST_SHOW, show_every)
     for _ in course.steps():
         coarse = course.done < COARSE
-        loss = _loss(artist, lesson, settings.batch * (2 if coarse else 1), noising, rng, coarse=coarse)
+        loss = denoising_loss(artist, lesson, settings.batch * (2 if coarse else 1), noising, rng, coarse=coarse)
         optimizer.param_groups[0]["lr"] = course.rate(PEAK, warmup=150)
         optimizer.param_groups[1]["lr"] = course.rate(PEAK / 2, warmup=150)
         optimizer.zero_grad(set_to_none=True)
@@ -130,9 +130,19 @@ def train_denoiser(
     return artist
 
 
-def _loss(
+def denoising_loss(
     artist: Artist, lesson: Lesson, count: int, noising: DDPMScheduler, rng: np.random.Generator, *, coarse: bool
 ) -> Tensor:
+    """Returns how wrong the artist's guess at the velocity of noised latents is, on a random batch.
+
+    Args:
+        artist: The networks.
+        lesson: Latents and captions.
+        count: The batch's size.
+        noising: What adds the noise.
+        rng: Which pictures, captions and timesteps.
+        coarse: Whether latents of half the size are used.
+    """
     latents, tokens = lesson.batch(count, rng)
     if coarse:
         latents = F.avg_pool2d(latents, 2)

@@ -12,6 +12,11 @@ ROUND = 60  # steps between two trials
 TRIAL = 5  # steps a trial takes
 
 
+def _usable() -> int:
+    """Returns how many cores this process may use, which can be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Pace:
     """Times steps and now and then tries the other thread counts; the fastest stays until the next trial.
 
@@ -19,7 +24,7 @@ class Pace:
     """
 
     def __init__(self, cores: int | None = None) -> None:
-        most = cores or os.cpu_count() or 1
+        most = cores or _usable()
         self._choices = sorted({1, max(1, most // 2), most})
         self._took: dict[int, list[float]] = {}
         self._count = 0

@@ -34,7 +34,7 @@ class Settings:
     @classmethod
     def tiny(cls) -> Settings:
         """Returns settings for a run of seconds that goes once through everything."""
-        return cls(pictures=96, minutes=0.25, word_batch=32, batch=16, peek=4)
+        return cls(pictures=24, minutes=0.1, word_batch=16, batch=8, peek=2)
 
 
 # Each stage's share of the time; what is left goes into painting and encoding.

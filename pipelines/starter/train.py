@@ -72,7 +72,7 @@ class Studio:
     def tokenizer(self) -> CLIPTokenizer:
         """Trains the tokenizer on captions; that takes a second."""
         rng = np.random.default_rng((self.settings.seed, 4))
-        captions = (caption(random_scene(rng), rng) for _ in range(20_000))
+        captions = (caption(random_scene(rng), rng) for _ in range(min(20_000, 50 * self.settings.pictures)))
         return train_tokenizer(captions, self.work / "tokenizer")
 
     def autoencoder(self, pixels: Pixels) -> AutoencoderKL:

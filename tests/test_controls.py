@@ -1,0 +1,70 @@
+import math
+
+import pytest
+
+from pipelines.errors import InvalidRequest
+from pipelines.request import ImageToImageRequest, InpaintRequest, limits
+from webui.controls import LABELS, image_strength_of, seed_of, slider, strength_of, whole
+
+
+@pytest.mark.parametrize(
+    ("field", "label", "smallest", "largest", "step"),
+    [
+        ("guidance_scale", "Prompt strength", 1, 30, 0.1),
+        ("num_inference_steps", "Generation steps", 1, 150, 1),
+        ("num_images_per_prompt", "Image count", 1, 10, 1),
+        ("mask_blur", "Mask softness", 0, 64, 1),
+    ],
+)
+def test_a_slider_has_the_requests_limits_and_dream_studios_label(field, label, smallest, largest, step):
+    made = slider(field, smallest, step=step)
+    assert (made.label, made.minimum, made.maximum, made.step) == (label, smallest, largest, step)
+
+
+def test_every_label_names_a_field_of_a_request():
+    assert set(LABELS) <= set(InpaintRequest.model_fields)
+
+
+@pytest.mark.parametrize(("image_strength", "strength"), [(0, 1.0), (35, 0.65), (100, 0.0), (1, 0.99), (66.5, 0.335)])
+def test_image_strength_is_the_opposite_of_strength(image_strength, strength):
+    assert strength_of(image_strength) == pytest.approx(strength, abs=1e-9)
+
+
+def test_image_strength_goes_there_and_back_for_every_stop():
+    assert [image_strength_of(strength_of(percent)) for percent in range(101)] == list(range(101))
+
+
+def test_the_first_image_strength_is_dream_studios():
+    assert image_strength_of(ImageToImageRequest.model_fields["strength"].default) == 35
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1, 101, None, "35", True, [35]])
+def test_an_image_strength_that_is_no_percentage_is_refused(value):
+    with pytest.raises(InvalidRequest, match="image strength is .*; it must be a number from 0 to 100"):
+        strength_of(value)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "Auto", "auto", None, "-1"])
+def test_an_empty_seed_asks_for_a_random_one(text):
+    assert seed_of(text) == -1
+
+
+@pytest.mark.parametrize(("text", "seed"), [("0", 0), (" 42 ", 42), ("4294967295", 4294967295)])
+def test_a_seed_is_read(text, seed):
+    assert seed_of(text) == seed
+
+
+@pytest.mark.parametrize("text", ["4294967296", "-2", "1.5", "abc", "٣", "9" * 5000, "1e3", "<b>"])
+def test_a_seed_that_is_none_is_refused_in_a_short_sentence(text):
+    with pytest.raises(InvalidRequest, match="seed is .*; it must be a whole number from 0 to 4294967295") as caught:
+        seed_of(text)
+    assert len(str(caught.value)) < 150
+
+
+def test_whole_numbers_lose_their_point_and_others_keep_it():
+    assert [whole(value) for value in (4.0, 4.5, "4", None)] == [4, 4.5, "4", None]
+    assert math.isnan(whole(math.nan))
+
+
+def test_limits_come_from_the_request():
+    assert limits(InpaintRequest, "guidance_scale") == {"minimum": 1.0, "maximum": 30.0}
