@@ -21,18 +21,21 @@ class LatentProjection:
     """A linear map from latent channels to RGB; cheap enough for every step.
 
     Attributes:
-        factors: Shape [channels, 3]: RGB in -1 … 1 per unit of each latent channel, latents as the sampler holds
-            them (multiplied by the VAE's scaling factor).
+        factors: Shape [channels, 3]: RGB per unit of each latent channel, latents as the sampler holds them
+            (multiplied by the VAE's scaling factor).
         bias: Shape [3].
+        black: What stands for black in the result; white is 1.
     """
 
     factors: tuple[tuple[float, float, float], ...]
     bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    black: float = -1.0
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> LatentProjection:
-        """Reads ``factors`` and ``bias`` as a family's or a model's JSON holds them."""
-        return cls(tuple(tuple(row) for row in data["factors"]), tuple(data.get("bias", (0.0, 0.0, 0.0))))
+        """Reads ``factors``, ``bias`` and ``range`` ([-1, 1] if absent) as a family's or model's JSON has them."""
+        black = float(data.get("range", (-1, 1))[0])
+        return cls(tuple(tuple(row) for row in data["factors"]), tuple(data.get("bias", (0.0, 0.0, 0.0))), black)
 
     def to_jpeg(self, latents: torch.Tensor) -> bytes:
         """Draws the first picture of a batch of latents.
@@ -45,7 +48,7 @@ class LatentProjection:
         """
         values = latents[0].detach().to("cpu", torch.float32).numpy()
         rgb = np.tensordot(values, np.asarray(self.factors, dtype=np.float32), axes=(0, 0))
-        rgb = (rgb + np.asarray(self.bias, dtype=np.float32)) * 127.5 + 127.5
+        rgb = (rgb + np.asarray(self.bias, dtype=np.float32) - self.black) * (255.0 / (1.0 - self.black))
         picture = Image.fromarray(np.nan_to_num(rgb).clip(0, 255).astype(np.uint8), "RGB")
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=88, subsampling=0)

@@ -33,7 +33,7 @@ class GenerationRequest(BaseModel):
         negative_prompt: What to avoid.
         num_inference_steps: Denoising steps, 1 … 150.
         guidance_scale: How closely the picture follows the prompt, 1 … 30; 1 switches guidance off (Ho & Salimans
-            2022, classifier-free guidance).
+            2022, classifier-free guidance). The default suits the starter model; ``models()`` tells each one's own.
         scheduler: A sampler by A1111's name or any alias (``Euler``, ``K Euler``, ``k_euler``), with an optional
             schedule at its end (``DPM++ 2M Karras``).
         seed: -1 asks for a random one; 0 … 4294967295 are ordinary. Picture *i* uses seed + *i*.
@@ -51,7 +51,7 @@ class GenerationRequest(BaseModel):
     prompt: Annotated[str, Field(max_length=LARGEST_PROMPT)]
     negative_prompt: Annotated[str, Field(max_length=LARGEST_PROMPT)] = ""
     num_inference_steps: Annotated[int, Field(ge=1, le=150)] = 20
-    guidance_scale: Annotated[float, Field(ge=1.0, le=30.0, allow_inf_nan=False)] = 7.0
+    guidance_scale: Annotated[float, Field(ge=1.0, le=30.0, allow_inf_nan=False)] = 3.0
     scheduler: str = "Euler"
     seed: Annotated[int, Field(ge=-1, le=LARGEST_SEED)] = -1
     width: Side | None = None

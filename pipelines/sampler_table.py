@@ -14,17 +14,18 @@ AUTOMATIC: Final = "Automatic"
 SIGMA_FLAGS: Final = {
     "Karras": "use_karras_sigmas",
     "Exponential": "use_exponential_sigmas",
-    "Beta": "use_beta_sigmas",
 }
-"""Schedules that shape the noise levels: the flag a scheduler needs for each."""
+"""Schedules that shape the noise levels: the flag a scheduler needs for each.
+
+diffusers' ``use_beta_sigmas`` is not among them: it lays the Beta distribution over the noise levels, where Lee et al.
+2024 lay it over the timesteps, and so leaves 20 steps with next to none at middle noise. On Gaussian data of spread
+0.8 they came out between 0.4 and 2.2, where Karras gave 0.7 to 1.0; red on blue came out burnt.
+"""
 
 SPACINGS: Final = {"Uniform": "linspace", "SGM Uniform": "trailing", "DDIM": "leading"}
 """Schedules that space the timesteps: diffusers' ``timestep_spacing`` for each."""
 
 _ALL: Final = (*SIGMA_FLAGS, *SPACINGS)
-_SHAPED: Final = ("Karras", "Exponential")
-_SHAPED_OR_SPACED: Final = (*_SHAPED, *SPACINGS)
-"""For stochastic solvers: with Beta's few steps at the ends they leave a third of the noise in (20 steps)."""
 _STEPPED: Final = ("SGM Uniform", "DDIM")
 """For solvers that count timesteps down by a fixed stride: over ``linspace`` it does not fit, and noise stays."""
 
@@ -97,7 +98,6 @@ SAMPLERS: Final = (
         "DPMSolver2SAncestralScheduler",
         "own: diffusers has no ancestral 2S",
         aliases=("k_dpmpp_2s_a", "DPM++ 2S Ancestral"),
-        schedules=_SHAPED_OR_SPACED,
         automatic="Karras",
         calls_per_step=2,
     ),
@@ -125,7 +125,6 @@ SAMPLERS: Final = (
         "DPMSolverMultistepScheduler",
         "close",
         aliases=("K DPM++ 2M SDE",),
-        schedules=_SHAPED_OR_SPACED,
         automatic="Exponential",
         overrides=(("algorithm_type", "sde-dpmsolver++"), ("solver_order", 2), ("solver_type", "midpoint")),
     ),
@@ -135,19 +134,8 @@ SAMPLERS: Final = (
         "DPMSolverMultistepScheduler",
         "close",
         aliases=("K DPM++ 2M SDE Heun",),
-        schedules=_SHAPED_OR_SPACED,
         automatic="Exponential",
         overrides=(("algorithm_type", "sde-dpmsolver++"), ("solver_order", 2), ("solver_type", "heun")),
-    ),
-    Sampler(
-        "DPM++ 3M SDE",
-        "DPM++ 3M SDE",
-        "DPMSolverMultistepScheduler",
-        "close",
-        aliases=("K DPM++ 3M SDE",),
-        schedules=_SHAPED,
-        automatic="Exponential",
-        overrides=(("algorithm_type", "sde-dpmsolver++"), ("solver_order", 3), ("solver_type", "midpoint")),
     ),
     Sampler(
         "UniPC",

@@ -18,7 +18,6 @@ from .sampler_table import AUTOMATIC, NATIVE, SAMPLERS, Sampler
 _SCHEDULE_ALIASES: Final = {
     "Karras": ("karras", "ka", "k"),
     "Exponential": ("exponential", "exp"),
-    "Beta": ("beta",),
     "Uniform": ("uniform", "linspace"),
     "SGM Uniform": ("sgmuniform", "trailing"),
     "DDIM": ("ddim", "ddimuniform", "leading"),

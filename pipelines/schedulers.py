@@ -40,7 +40,7 @@ def build_scheduler(name: str, config: Mapping[str, Any], *, seed: int | Sequenc
         noise_seed = 0 if seed is None else seed
         scheduler.noise_sampler_seed = noise_seed if isinstance(noise_seed, int) else list(noise_seed)
         scheduler.register_to_config(noise_sampler_seed=scheduler.noise_sampler_seed)
-    _settle_timesteps(scheduler)
+    _drop_timestep_before_first(scheduler)
     return scheduler
 
 
@@ -66,7 +66,7 @@ def _plain(value: Any) -> Any:
 def _overrides(choice: SamplerChoice) -> dict[str, Any]:
     """Everything that is not the checkpoint's to decide; a class takes those it knows."""
     overrides: dict[str, Any] = {flag: schedule == choice.schedule for schedule, flag in SIGMA_FLAGS.items()}
-    overrides["use_lu_lambdas"] = False
+    overrides |= {"use_beta_sigmas": False, "use_lu_lambdas": False}
     # Latents are not confined to -1 … 1; Stable Diffusion's pipelines force both of these, with a warning.
     overrides |= {"clip_sample": False, "steps_offset": 1}
     if choice.schedule in SPACINGS:
@@ -83,23 +83,19 @@ def _scheduler_class(name: str) -> type[SchedulerMixin]:
     return found
 
 
-def _settle_timesteps(scheduler: SchedulerMixin) -> None:
-    """Mends two slips that rounding makes in diffusers; where it makes none, nothing changes.
+def _drop_timestep_before_first(scheduler: SchedulerMixin) -> None:
+    """Drops the timestep -1 that ``trailing`` spacing yields for 61, 103, 121 and 122 of 1000 steps.
 
-    ``trailing`` spacing yields a timestep -1 after the last for 61, 103, 121 and 122 of 1000 steps.
-    Schedulers with sigmas take it for the first one, harmlessly; those that look ᾱ up by timestep find the
-    noisiest there, and the picture is lost. And where the first two timesteps round to the same one (Beta),
-    schedulers search for their place and find the second, so that the last step is out of range: text to
-    image begins at 0, and says so here.
+    Rounding in diffusers makes one timestep too many. Schedulers with sigmas take it for the first one,
+    harmlessly; those that look ᾱ up by timestep find the noisiest there, and the picture is lost.
     """
+    if hasattr(scheduler, "sigmas"):
+        return
     set_timesteps = scheduler.set_timesteps
 
     @functools.wraps(set_timesteps)
     def set_real_timesteps(*args: Any, **kwargs: Any) -> None:
         set_timesteps(*args, **kwargs)
-        if hasattr(scheduler, "set_begin_index"):
-            scheduler.set_begin_index(0)
-        if not hasattr(scheduler, "sigmas"):
-            scheduler.timesteps = scheduler.timesteps[scheduler.timesteps >= 0]
+        scheduler.timesteps = scheduler.timesteps[scheduler.timesteps >= 0]
 
     scheduler.set_timesteps = set_real_timesteps

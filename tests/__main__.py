@@ -49,6 +49,11 @@ def main(arguments: list[str]) -> int:
     parts = options.only or list(PARTS)
 
     sys.path.insert(0, str(ROOT))
+    import launch
+
+    if problem := launch.version_problem(sys.version_info[:2]):
+        print(problem, file=sys.stderr)
+        return 1
     from webui import environment
     from webui.refusal import CannotStart
 

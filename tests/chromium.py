@@ -69,7 +69,9 @@ def bring_chromium() -> str:
 def _playwrights() -> list[str]:
     home = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")
     roots = [
-        Path(home) if home else Path.home() / ".cache" / "ms-playwright",
+        Path(home or "/nowhere"),
+        Path(os.environ.get("XDG_CACHE_HOME", "/nowhere")) / "ms-playwright",
+        Path.home() / ".cache" / "ms-playwright",
         Path.home() / "Library" / "Caches" / "ms-playwright",
         Path(os.environ.get("LOCALAPPDATA", "/nowhere")) / "ms-playwright",
     ]

@@ -1,4 +1,4 @@
-"""Takes pictures of the page: ``python -m tests.screenshots [FOLDER]`` starts Reverie, dreams, and photographs each tab.
+"""Takes pictures of the page: ``python -m tests.screenshots [FOLDER]`` starts Reverie, dreams, and looks at each tab.
 
 Each tab is taken 1440 and 390 pixels wide; the files land in ``docs/screenshots`` unless another folder is named.
 """
@@ -19,7 +19,7 @@ PROMPTS = (
     "a green tree on a hill at sunset",
     "a red circle on a blue background",
 )
-PATIENCE = 120_000
+PATIENCE = 300_000
 
 
 def main(folder: Path) -> int:

@@ -44,7 +44,7 @@ class Studio:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
-    def wait_for(self, pattern: str | re.Pattern[str], *, seconds: float = 120) -> re.Match[str]:
+    def wait_for(self, pattern: str | re.Pattern[str], *, seconds: float = 240) -> re.Match[str]:
         """Waits until it prints a line with the pattern."""
         end = time.monotonic() + seconds
         while True:

@@ -40,7 +40,7 @@ def test_the_first_image_strength_is_dream_studios():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1, 101, None, "35", True, [35]])
 def test_an_image_strength_that_is_no_percentage_is_refused(value):
-    with pytest.raises(InvalidRequest, match="image strength is .*; it must be a number from 0 to 100"):
+    with pytest.raises(InvalidRequest, match=r"image strength is .*; it must be a number from 0 to 100"):
         strength_of(value)
 
 
@@ -56,7 +56,7 @@ def test_a_seed_is_read(text, seed):
 
 @pytest.mark.parametrize("text", ["4294967296", "-2", "1.5", "abc", "٣", "9" * 5000, "1e3", "<b>"])
 def test_a_seed_that_is_none_is_refused_in_a_short_sentence(text):
-    with pytest.raises(InvalidRequest, match="seed is .*; it must be a whole number from 0 to 4294967295") as caught:
+    with pytest.raises(InvalidRequest, match=r"seed is .*; it must be a whole number from 0 to 4294967295") as caught:
         seed_of(text)
     assert len(str(caught.value)) < 150
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from webui.library.embed import read_parameters, read_recipe
@@ -79,6 +78,7 @@ def wait_for_new(page: Page, start: Callable[[], Any]) -> Locator:
         "before => { const row = document.querySelector('article.row[data-row]');"
         " return row && row.dataset.row !== before && !document.querySelector('article.row.live'); }",
         arg=before,
+        timeout=180_000,  # the first picture waits for torch and the model
     )
     return newest(page)
 
@@ -156,7 +156,7 @@ def test_a_page_opened_again_goes_on_watching_and_remembers_the_form(at: Page, s
     at.locator("#prompt textarea").fill("a purple square on a white background")
     at.locator("#negative-section .label-wrap").click()
     at.locator("#negative-prompt textarea").fill("blurry")
-    set_number(at, "num_images_per_prompt", 3)
+    set_number(at, "num_images_per_prompt", 1)
     at.keyboard.press("Control+Enter")
     expect(at.locator("article.row.live .tile img:visible").first).to_be_visible()
     open_page(at, studio)

@@ -12,7 +12,10 @@ import torch
 from diffusers import EulerDiscreteScheduler, FlowMatchEulerDiscreteScheduler
 from PIL import Image
 
+from pipelines.events import ImageFinished, StepCompleted
+from pipelines.manager import PipelineManager
 from pipelines.previews import LatentProjection, watch_clean_guess
+from pipelines.request import TextToImageRequest
 from pipelines.samplers import sampler_choices
 from pipelines.schedulers import build_scheduler
 
@@ -96,3 +99,16 @@ def test_the_projection_draws_the_colours_its_factors_say() -> None:
 def test_a_latent_that_is_not_a_number_still_draws() -> None:
     projection = LatentProjection(((1.0, 0.0, 0.0),) * 4)
     assert projection.to_jpeg(torch.full((1, 4, 4, 4), float("nan")))[:2] == b"\xff\xd8"
+
+
+def test_the_starters_last_preview_has_the_colours_of_its_picture() -> None:
+    manager = PipelineManager()
+    events = list(manager.generate(TextToImageRequest(prompt="a red circle on a blue background", seed=7)))
+    manager.close()
+    (picture,) = (event.image for event in events if isinstance(event, ImageFinished))
+    last = [event.preview for event in events if isinstance(event, StepCompleted)][-1]
+    assert last is not None
+    preview = np.asarray(Image.open(io.BytesIO(last))).astype(float)
+    pooled = np.asarray(picture.reduce(8)).astype(float)
+    assert preview.shape == pooled.shape
+    assert np.abs(preview - pooled).mean() < 14

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -56,10 +57,12 @@ def serve(flags: Flags) -> int:
     shared = space or exposed(flags)
     with _temporary_folder() as temporary, _asked_to_stop() as stop:
         _settle_environment(temporary)
+        gc.disable()  # nothing that is imported now is garbage, and looking for some takes an eighth of the start
         manager = _backend(models, flags.device)
         page, options = _page(manager, outputs, shared=shared)
         try:
             _launch(page, options, host=host, port=port, share=flags.share and not space, allowed=allowed)
+            gc.enable()
             address = _announce(page, allowed, share=flags.share and not space, outputs=outputs)
             threading.Thread(target=_warm_up, args=(manager,), name="warm-up", daemon=True).start()
             if flags.open:
@@ -157,6 +160,8 @@ def _settle_environment(temporary: str) -> None:
     """Nothing is reported to anybody, uploads stay in a folder of ours, no proxy is asked for loopback."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    # Threads that wait for each other must not spin: browser and studio share the cores, and spinning starves both.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ["GRADIO_TEMP_DIR"] = temporary
     for name in ("no_proxy", "NO_PROXY"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost,::1")))

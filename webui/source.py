@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -17,24 +18,31 @@ PICTURE_NAME: Final = "picture.png"
 """What every copy of a picture to begin with is called; its folder is named by its content."""
 
 
-def picture_input(**options: Any) -> gr.Image:
-    """Makes a ``gr.Image`` that hands over the path of what was uploaded and decodes nothing by itself.
+def _path_of(_component: gr.Image, payload: ImageData | None) -> str | None:
+    """The uploaded file's path; Gradio has checked that it lies among the uploads."""
+    return payload.path if payload else None
 
-    Gradio's own decodes an upload before any of our code runs, so that a small file can cost a gigabyte, and what
-    it cannot read becomes an error without a reason. This is no subclass, because Gradio writes a ``.pyi`` file
-    beside the source of every subclass of a component.
+
+PictureInput: type[gr.Image] = ABCMeta.__new__(
+    type(gr.Image),  # around Gradio's own metaclass, which would write a .pyi file beside this one
+    "Image",  # the name by which the page knows how to show it
+    (gr.Image,),
+    {"__module__": __name__, "__doc__": "A ``gr.Image`` that decodes nothing.", "preprocess": _path_of},
+)
+"""A ``gr.Image`` that hands over the path of what was uploaded and decodes nothing by itself.
+
+Gradio's own decodes an upload before any of our code runs, so that a small file can cost a gigabyte, and what it
+cannot read becomes an error without a reason.
+"""
+
+
+def picture_input(**options: Any) -> gr.Image:
+    """Makes a :data:`PictureInput` for uploads and pasted pictures.
 
     Args:
         options: What ``gr.Image`` takes.
     """
-    component = gr.Image(type="filepath", sources=["upload", "clipboard"], format="png", buttons=[], **options)
-    vars(component)["preprocess"] = _path_of
-    return component
-
-
-def _path_of(payload: ImageData | None) -> str | None:
-    """The uploaded file's path; Gradio has checked that it lies among the uploads."""
-    return payload.path if payload else None
+    return PictureInput(type="filepath", sources=["upload", "clipboard"], format="png", buttons=[], **options)
 
 
 def take_upload(file: str | BinaryIO, background: str, cache: str) -> tuple[str, tuple[str, ...], bool]:

@@ -8,12 +8,13 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
+from scipy import ndimage
 
 from pipelines.starter.outlines import Polygon, outlines, turned
 from pipelines.starter.palette import COLOURS
 
 GRID = 48
-ALIKE = 0.72  # a mask that overlaps every template less than this is none of the shapes
+ALIKE = 0.66  # a mask that overlaps every template less than this is none of the shapes
 Mask = NDArray[np.bool_]
 
 
@@ -80,6 +81,16 @@ def _normalized(mask: Mask) -> Mask:
     return np.asarray(square) > 127
 
 
+def _solid(mask: Mask) -> Mask:
+    """Returns the mask's largest piece, without holes: specks are not the thing, eyes and spots are."""
+    pieces, count = ndimage.label(mask)
+    if not count:
+        return mask
+    largest = 1 + int(np.bincount(pieces.ravel())[1:].argmax())
+    solid: Mask = ndimage.binary_fill_holes(pieces == largest)
+    return solid
+
+
 def _filled(outline: Polygon) -> Mask:
     image = Image.new("L", (256, 256))
     ImageDraw.Draw(image).polygon([(128 + 100 * float(x), 128 + 100 * float(y)) for x, y in outline], fill=255)
@@ -109,7 +120,8 @@ def look(picture: Image.Image) -> Sight:
     """Reads a picture of one thing on a plain background.
 
     The border's median is the background. Of the pixels that differ from it, the most frequent of the world's
-    colours is the thing's; pixels nearer to that than to the background are the thing.
+    colours (the background's own left out) is the thing's; of the pixels nearer to that than to the background, the
+    largest piece is the thing. Its outline is compared with those of all plain shapes.
 
     Args:
         picture: An RGB picture.
@@ -131,10 +143,14 @@ def look(picture: Image.Image) -> Sight:
     if far.sum() < 20:
         return Sight(colour_name(ground), None, None, 0.0, None)
     names = _nearest(lab[far])
-    thing = np.median(rgb[far][names == np.bincount(names).argmax()], axis=0)
+    votes = np.bincount(names, minlength=len(COLOURS))
+    votes[int(_nearest(ground_lab[None])[0])] = 0  # what has the background's colour is the background
+    if not votes.any():
+        return Sight(colour_name(ground), None, None, 0.0, None)
+    thing = np.median(rgb[far][names == votes.argmax()], axis=0)
     thing_lab = _even(thing / 255)
     axis = thing_lab - ground_lab
-    mask: Mask = ((lab - ground_lab) @ axis) / (axis @ axis) > 0.5
+    mask = _solid(((lab - ground_lab) @ axis) / (axis @ axis) > 0.5)
     if mask.sum() < 20:
         return Sight(colour_name(ground), colour_name(thing), None, 0.0, None)
     rows, columns = np.nonzero(mask)

@@ -54,7 +54,7 @@ def _singles(rng: np.random.Generator, things: Sequence[str], each: int, *, word
 
 
 def _groups(rng: np.random.Generator) -> dict[str, tuple[int, list[Scene]]]:
-    landscapes: dict[Scene, None] = dict.fromkeys(random_landscape(rng) for _ in range(110))
+    landscapes: dict[Scene, None] = dict.fromkeys(random_landscape(rng) for _ in range(80))
     plain: list[Scene] = [scene for scene in landscapes if isinstance(scene, Landscape) and not scene.subject]
     lived: list[Scene] = [scene for scene in landscapes if isinstance(scene, Landscape) and scene.subject]
     return {

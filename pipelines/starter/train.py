@@ -143,6 +143,19 @@ def run(studio: Studio) -> None:
     studio.export(vae, tokenizer, artist, pixels)
 
 
+def run_decoder(studio: Studio, minutes: float) -> None:
+    """Trains the decoder alone, beside a run that is busy with the U-Net and will find it done.
+
+    Args:
+        studio: Where and how; the autoencoder must be there.
+        minutes: The time budget.
+    """
+    pixels = studio.pixels()
+    vae = studio.autoencoder(pixels)
+    train_decoder(vae, pixels, studio.settings, minutes, studio.work)
+    logger.info("decoder: %.2f dB", peak_signal_to_noise(vae, pixels[:200]))
+
+
 def _average(text_encoder: CLIPTextModel, weights: dict[str, Tensor]) -> Artist:
     artist = Artist(new_unet(), CLIPTextModel(text_encoder.config))
     artist.modules().load_state_dict(weights)
@@ -163,6 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pictures", type=int, default=Settings().pictures, help="how many pictures are painted")
     parser.add_argument("--export-every", type=float, default=20.0, help="minutes between exports on the way")
     parser.add_argument("--extra", type=float, default=0.0, help="minutes more for the U-Net, also afterwards")
+    parser.add_argument("--decoder", type=float, help="train only the decoder, this many minutes, beside a run")
     parser.add_argument("--workers", type=int, default=2, help="painting processes")
     parser.add_argument("--tiny", action="store_true", help="seconds instead of hours: only to see that it runs")
     options = parser.parse_args(arguments)
@@ -172,7 +186,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = replace(Settings(), minutes=options.minutes, pictures=options.pictures)
     if options.tiny:
         settings = Settings.tiny()
-    run(Studio(settings, options.work, options.weights, options.workers, options.export_every, options.extra))
+    studio = Studio(settings, options.work, options.weights, options.workers, options.export_every, options.extra)
+    if options.decoder:
+        run_decoder(studio, options.decoder)
+    else:
+        run(studio)
 
 
 if __name__ == "__main__":

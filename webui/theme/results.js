@@ -219,7 +219,7 @@ reverie.results = (element, trigger, props, watch) => {
   function cards() {
     const { examples, hint } = JSON.parse(props.welcome);
     part("cards").replaceChildren(...examples.map((prompt, i) =>
-      el("article.card", { style: `--turn: ${i * 47}deg` }, el("p", {}, prompt),
+      el("article.card", { style: `--turn: ${i * 47}` }, el("p", {}, prompt),
         el("button.chip", { type: "button", onclick: () => trigger("template", { prompt }) }, "Try template"))));
     part("hint").textContent = hint;
   }
