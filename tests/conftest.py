@@ -104,8 +104,16 @@ def studio(running: Studio) -> str:
     return running.url
 
 
-def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Whatever drives a browser is marked so, and runs last: what is quick to fail comes first."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--slow`` runs the long forms too, of which each has a short one in the default run."""
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> None:
+    """Leaves slow tests out unless asked for; whatever drives a browser is marked so, and runs last."""
+    slow = [item for item in items if item.get_closest_marker("slow") and not config.getoption("--slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
     for item in items:
         if {"page", "chromium"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("browser")

@@ -165,11 +165,13 @@ def test_preview_factors_show_the_picture(pipe) -> None:
     assert told["r_squared"] > 0.95
     generator = torch.Generator().manual_seed(1)
     prompt = "a yellow square on a purple background"
-    latents = pipe(prompt, num_inference_steps=20, guidance_scale=5.0, generator=generator, output_type="latent").images
+    latents = pipe(
+        prompt, num_inference_steps=20, guidance_scale=judge.GUIDANCE, generator=generator, output_type="latent"
+    ).images
     preview = torch.einsum("chw,cr->hwr", latents[0], torch.tensor(told["factors"])) + torch.tensor(told["bias"])
     picture = judge.draw(pipe, [prompt], seed=1)[0].reduce(8)
-    difference = np.abs(np.asarray(picture) / 255 - preview.clamp(0, 1).numpy()).mean()
-    assert difference < 0.06
+    likeness = np.corrcoef(np.asarray(picture).ravel(), preview.clamp(0, 1).numpy().ravel())[0, 1]
+    assert likeness > 0.9
 
 
 def test_listed_prompts_are_many_and_short(pipe) -> None:

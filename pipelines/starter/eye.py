@@ -14,7 +14,7 @@ from pipelines.starter.outlines import Polygon, outlines, turned
 from pipelines.starter.palette import COLOURS
 
 GRID = 48
-ALIKE = 0.66  # a mask that overlaps every template less than this is none of the shapes
+ALIKE = 0.72  # a mask that overlaps every template less than this is none of the shapes
 Mask = NDArray[np.bool_]
 
 

@@ -30,6 +30,8 @@ def _small(picture: Image.Image) -> NDArray[np.float64]:
 def unlikeness(pictures: Sequence[Image.Image], scene: Scene, rng: np.random.Generator) -> float:
     """Returns how far drawn pictures are from the nearest of a few painted ones: the worst one's distance.
 
+    It is a share of the painted pictures' own contrast, or pale pictures would always be like each other.
+
     Args:
         pictures: What the model drew for the scene, with several seeds.
         scene: What was asked for.
@@ -38,7 +40,8 @@ def unlikeness(pictures: Sequence[Image.Image], scene: Scene, rng: np.random.Gen
     painted = np.stack([_small(paint(scene, rng)) for _ in range(PAINTED)])
     drawn = np.stack([_small(picture) for picture in pictures])
     distances = np.sqrt(((drawn[:, None] - painted[None]) ** 2).mean((2, 3, 4)))
-    return float(distances.min(1).max())
+    contrast = np.sqrt(((painted - painted.mean((1, 2), keepdims=True)) ** 2).mean())
+    return float(distances.min(1).max() / contrast)
 
 
 def _singles(rng: np.random.Generator, things: Sequence[str], each: int, *, words: bool) -> list[Scene]:
