@@ -111,4 +111,7 @@ def test_the_starters_last_preview_has_the_colours_of_its_picture() -> None:
     preview = np.asarray(Image.open(io.BytesIO(last))).astype(float)
     pooled = np.asarray(picture.reduce(8)).astype(float)
     assert preview.shape == pooled.shape
-    assert np.abs(preview - pooled).mean() < 14
+    # The model's latents are noisier than encoded pictures', so its previews are more saturated than its pictures;
+    # a wrong range shifts the whole by more than 60.
+    assert abs(preview.mean() - pooled.mean()) < 20
+    assert np.corrcoef(preview.ravel(), pooled.ravel())[0, 1] > 0.9
