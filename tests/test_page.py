@@ -156,7 +156,7 @@ def test_a_page_opened_again_goes_on_watching_and_remembers_the_form(at: Page, s
     at.locator("#prompt textarea").fill("a purple square on a white background")
     at.locator("#negative-section .label-wrap").click()
     at.locator("#negative-prompt textarea").fill("blurry")
-    set_number(at, "num_images_per_prompt", 1)
+    set_number(at, "num_images_per_prompt", 8)  # long enough to be met again on any machine
     at.keyboard.press("Control+Enter")
     expect(at.locator("article.row.live .tile img:visible").first).to_be_visible()
     open_page(at, studio)
