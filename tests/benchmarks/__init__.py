@@ -1,1 +1,1 @@
-"""What is measured rather than checked; ``python -m tests.benchmarks NAME`` runs one."""
+"""What is measured rather than checked: ``python -m tests.benchmarks``; see ``docs/performance.md``."""

@@ -1,4 +1,4 @@
-"""Keeps a measurement with the circumstances it was taken in."""
+"""Keeps what was measured with the circumstances it was measured in."""
 
 from __future__ import annotations
 
@@ -6,59 +6,58 @@ import importlib.metadata
 import json
 import os
 import platform
-import statistics
+import re
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
-PACKAGES = ("gradio", "torch", "diffusers", "transformers")
+PACKAGES = ("torch", "diffusers", "transformers", "gradio", "numpy", "pillow")
 
 
-def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Median, quartiles and every value, so that nobody has to believe an average."""
-    low, _, high = statistics.quantiles(values, n=4)
+def machine() -> dict[str, Any]:
+    """What the figures depend on: processor, memory, accelerator, versions."""
+    import torch
+
+    card = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
-        "median": round(statistics.median(values), 4),
-        "quartiles": [round(low, 4), round(high, 4)],
-        "all": [round(value, 4) for value in values],
-    }
-
-
-def busy_cores(seconds: float = 2.0) -> float | None:
-    """How many cores others keep busy just now; None where the system does not say."""
-    try:
-        before = _busy_ticks()
-        time.sleep(seconds)
-        return (_busy_ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds
-    except (OSError, ValueError, AttributeError):
-        return None
-
-
-def save(name: str, result: dict[str, Any], *, others: float | None) -> Path:
-    """Writes ``results/NAME.json``.
-
-    Args:
-        name: The measurement.
-        result: Its numbers.
-        others: Cores that other programs kept busy meanwhile.
-    """
-    circumstances = {
-        "when": time.strftime("%Y-%m-%d"),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
         "cores": os.cpu_count(),
-        "busy_cores_of_others": None if others is None else round(others, 2),
+        "memory_gib": _memory_gib(),
+        **({"accelerator": card} if card else {}),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
         "packages": {package: importlib.metadata.version(package) for package in PACKAGES},
+        "torch_threads": torch.get_num_threads(),
     }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"circumstances": circumstances, **result}, indent=1) + "\n", encoding="utf-8")
-    return path
 
 
-def _busy_ticks() -> int:
-    user, nice, system = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:4]
-    return int(user) + int(nice) + int(system)
+def path_for(described: dict[str, Any], folder: Path = RESULTS) -> Path:
+    """``<date>-<machine>.json``: one file for a day on a machine."""
+    name = described.get("accelerator") or f"{described['processor']}-{described['cores']}-cores"
+    return folder / f"{time.strftime('%Y-%m-%d')}-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.json"
+
+
+def save(path: Path, described: dict[str, Any], benchmarks: dict[str, Any]) -> None:
+    """Writes the file; benchmarks that are in it already and were not run again stay, with their own circumstances."""
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"benchmarks": {}}
+    path.parent.mkdir(exist_ok=True)
+    whole = {"machine": described, "benchmarks": {**before["benchmarks"], **benchmarks}}
+    path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _processor() -> str:
+    try:
+        described = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = re.search(r"model name\s*:\s*(.+)", described)
+    return found[1].strip() if found else platform.machine()
+
+
+def _memory_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (ValueError, OSError, AttributeError):
+        return None
