@@ -38,7 +38,7 @@ def test_everything_said_arrives() -> None:
         [
             *("--host", "::1", "--port", "80", "--share", "--auth", "a:b", "--auth", "c:d:e", "--open"),
             *("--models-dir", "m1", "--models-dir", "m2", "--outputs-dir", "o", "--device", "mps"),
-            *("--torch-index", "file:///wheels"),
+            *("--torch-index", "file:///wheels", "--at-once", "3"),
         ]
     )
     assert said == Flags(
@@ -49,6 +49,7 @@ def test_everything_said_arrives() -> None:
         models_dir=(Path("m1"), Path("m2")),
         outputs_dir=Path("o"),
         device="mps",
+        at_once=3,
         torch_index="file:///wheels",
         open=True,
     )
@@ -58,6 +59,12 @@ def test_everything_said_arrives() -> None:
 def test_a_port_is_a_number_of_a_port(port: str) -> None:
     with pytest.raises(CannotStart, match="--port"):
         parse([f"--port={port}"])
+
+
+@pytest.mark.parametrize("count", ["0", "65", "-1", "2.5", "", "many", "٣"])
+def test_how_many_at_once_is_a_number_that_makes_sense(count: str) -> None:
+    with pytest.raises(CannotStart, match=r"--at-once.*from 1 to 64"):
+        parse([f"--at-once={count}"])
 
 
 @pytest.mark.parametrize("account", ["anna", "anna:", ":secret", ":"])

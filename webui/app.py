@@ -18,9 +18,11 @@ from pipelines.samplers import schedule_choices
 from .dreaming import PRIVATE, wire_dreaming
 from .endpoints import add_endpoints
 from .examples import load_examples
+from .flags import AT_ONCE
 from .form import REMEMBERED, model_values
 from .inspiring import wire_inspiring
 from .jobs import JobQueue
+from .journal import Journal
 from .library.store import Library
 from .memory import form_memory, gather_script, recall, recall_picture
 from .owners import OwnerCookie
@@ -59,30 +61,42 @@ class Page(gr.Blocks):
         self.studio.library.close()
 
 
-def build_app(manager: Backend, outputs_dir: Path, shared: bool) -> Page:
-    """Builds the page.
+def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int = AT_ONCE) -> Page:
+    """Builds the page; jobs that an earlier studio left unmade begin with ``page.studio.queue.start()``.
 
     Args:
         manager: Makes the pictures.
         outputs_dir: Where finished pictures are kept.
         shared: Whether others than the people at this machine reach the page; each browser is then an owner.
+        at_once: Most jobs being made at the same time.
     """
     limit_decoding()  # for whatever Gradio opens by itself
     library = Library(outputs_dir)
 
     def keep(job: Job, event: ImageFinished) -> SavedPicture:
         model = studio.model(job.request.model)
-        return library.keep(job.owner, job.request, event, model=model, parent=job.parent)
+        number = job.picture_id(event.index)
+        return library.keep(job.owner, job.request, event, model=model, parent=job.parent, picture_id=number)
 
+    journal = Journal(library.folder / ".library" / "jobs.sqlite3")
+    queue = JobQueue(
+        manager,
+        keep,
+        workers=at_once,
+        journal=journal,
+        find=library.get,
+        owner_key=library.owner_key,
+        started=False,  # the page comes up before the first step, and before torch is imported
+    )
     styles, problems = load_styles()
     studio = Studio(
         manager=manager,
-        queue=JobQueue(manager, keep),
+        queue=queue,
         library=library,
         shared=shared,
         styles={style.id: style for style in styles},
         examples=load_examples(),
-        notices=(*map(str, problems), *size_problems(), *library.notices),
+        notices=(*map(str, problems), *size_problems(), *library.notices, *journal.notices),
     )
     for notice in studio.notices:
         log.warning(notice)

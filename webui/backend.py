@@ -20,7 +20,11 @@ class Backend(Protocol):
         """One short sentence on what it is doing."""
 
     def generate(self, request: GenerationRequest) -> Iterator[GenerationEvent]:
-        """Makes the pictures of a request and reports each step; closing the iterator cancels."""
+        """Makes the pictures of a request and reports each step; closing the iterator cancels.
+
+        It may take two more arguments by name, as the manager does, which the queue then gives: ``owner: str``, on
+        whose behalf, and ``control: pipelines.control.Control``, through which it hears of skips and pauses.
+        """
 
     def warm_up(self) -> None:
         """Does ahead of the first picture what would make it late."""

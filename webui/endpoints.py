@@ -68,7 +68,7 @@ def _handler(studio: Studio, request_type: type[GenerationRequest], files: gr.Fi
         owner = studio.owner(request.cookies)
         try:
             made = await asyncio.to_thread(_make, request_type, values)
-            job = studio.queue.submit(owner, made)
+            job = await asyncio.to_thread(studio.queue.submit, owner, made)  # it waits for the disk
         except ReverieError as error:
             raise _refusal(error) from None
         try:

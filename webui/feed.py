@@ -68,7 +68,8 @@ def _grouped(pictures: Iterable[SavedPicture]) -> list[list[SavedPicture]]:
 def _unsaved(studio: Studio, owner: str) -> list[SavedPicture]:
     """Finished pictures that the disk did not take; the jobs hold them as long as they are remembered."""
     finished = [picture.saved for job in studio.queue.jobs(owner) for picture in job.view().pictures]
-    return [saved for saved in finished if saved is not None and saved.path is None]
+    unsaved = [saved for saved in finished if saved is not None and saved.path is None]
+    return list({saved.id: saved for saved in unsaved}.values())  # a job tried again has those of the first try too
 
 
 def _row(pictures: list[SavedPicture]) -> dict[str, Any]:

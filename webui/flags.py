@@ -14,6 +14,11 @@ from .refusal import CannotStart
 FIRST_PORT: Final = 7860
 """Where Gradio apps, and Spaces, are expected to answer."""
 
+AT_ONCE: Final = 8
+"""Jobs at work at the same time, unless somebody says otherwise."""
+
+MOST_AT_ONCE: Final = 64
+
 VERSION_FILE: Final = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
 
@@ -25,6 +30,7 @@ class Flags:
         port: None = 7860 or the next free one; a number = that one or none.
         auth: Names and passwords; empty = none were given.
         outputs_dir: None = the usual place (see ``webui.places``).
+        at_once: Most jobs at work at the same time.
     """
 
     host: str = "127.0.0.1"
@@ -35,6 +41,7 @@ class Flags:
     models_dir: tuple[Path, ...] = ()
     outputs_dir: Path | None = None
     device: str = "auto"
+    at_once: int = AT_ONCE
     torch_index: str | None = None
     open: bool = False
 
@@ -118,6 +125,14 @@ def parser() -> argparse.ArgumentParser:
         help="What computes the pictures; auto, the default, takes a graphics card where there is one.",
     )
     made.add_argument(
+        "--at-once",
+        type=_count,
+        default=AT_ONCE,
+        metavar="NUMBER",
+        help=f"Most jobs made at the same time, 1 to {MOST_AT_ONCE}; {AT_ONCE} is the default, and 1 makes them one "
+        "after the other.",
+    )
+    made.add_argument(
         "--torch-index",
         type=_address,
         metavar="URL",
@@ -150,6 +165,12 @@ class _Parser(argparse.ArgumentParser):
 def _port(text: str) -> int:
     if not (re.fullmatch("[0-9]{1,5}", text) and 1 <= int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is no port; give a whole number from 1 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (re.fullmatch("[0-9]{1,3}", text) and 1 <= int(text) <= MOST_AT_ONCE):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be done; give a whole number from 1 to {MOST_AT_ONCE}")
     return int(text)
 
 

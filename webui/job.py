@@ -2,77 +2,71 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
 
-from PIL import Image
-
-from pipelines.events import GenerationEvent, GenerationStarted, ImageFinished, StepCompleted
+from pipelines.control import Control
+from pipelines.events import GenerationEvent, GenerationStarted, ImageFinished, ImageSkipped, StepCompleted
 from pipelines.request import GenerationRequest
+from pipelines.seeds import resolve_seeds
 
-from .changes import Changes
-from .job_view import JobState, JobView, PictureView
+from .job_events import JobEvent, PauseChanged, PictureKept, StateChanged
+from .job_pictures import JobPictures
+from .job_view import JobState, JobView
 from .library.picture import SavedPicture
+from .pace import Pace
+from .request_text import images_of
+from .steering import Steering
+from .watched import Watched
 
 
-@dataclass(frozen=True, slots=True)
-class StateChanged:
-    """The job went over into another state."""
-
-    state: JobState
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PictureKept:
-    """A finished picture was handed to the library."""
-
-    index: int
-    saved: SavedPicture
-
-
-JobEvent = StateChanged | PictureKept | GenerationEvent
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One fact in a job's log: what, and when (timezone.utc)."""
-
-    at: datetime
-    event: JobEvent
-
-
-class Job:
+class Job(Watched[JobView]):
     """A request and everything that has happened to it; made by ``JobQueue.submit``.
 
     Anybody may read it from any thread; only the queue calls the methods under "for the queue".
 
-    Attributes:
-        id: 32 hexadecimal digits, not to be guessed.
-        owner: The owner's secret token.
+    Args:
+        owner: Whose it is: their token, or what the queue keeps of it.
         request: What was asked for.
         parent: Id of the picture it was made from, or None.
-        submitted: When, in UTC.
+        job_id: Of a job that goes on; None = a new one.
+        first_seed: Seed of picture 0; None = the request's own, drawn now where that is -1.
+        submitted: When, in UTC; None = now.
+        made: Pictures that need not be made any more, by index.
+        skipped: Pictures that nobody wants any more.
+
+    Attributes:
+        id: 32 hexadecimal digits, not to be guessed.
+        seeds: One for each picture, never -1.
     """
 
-    def __init__(self, owner: str, request: GenerationRequest, parent: str | None = None) -> None:
-        self.id = secrets.token_hex(16)
-        self.owner = owner
-        self.request = request
-        self.parent = parent
-        self.submitted = datetime.now(timezone.utc)
-        self._changes = Changes()
-        self._log: list[LogEntry] = []
+    def __init__(
+        self,
+        owner: str,
+        request: GenerationRequest,
+        parent: str | None = None,
+        *,
+        job_id: str | None = None,
+        first_seed: int | None = None,
+        submitted: datetime | None = None,
+        made: Mapping[int, SavedPicture] | None = None,
+        skipped: Collection[int] = (),
+    ) -> None:
+        super().__init__()
+        self.id = job_id or secrets.token_hex(16)
+        self.owner, self.request, self.parent = owner, request, parent
+        self.submitted = submitted or datetime.now(timezone.utc)
+        self.seeds = resolve_seeds(request.seed if first_seed is None else first_seed, request.num_images_per_prompt)
         self._state: JobState = "waiting"
-        self._stopping = False
+        self._paused = False
         self._place = 0
         self._notices: tuple[str, ...] = ()
         self._error: str | None = None
-        self._pictures: list[PictureView] = []
-        self._total_steps = 0
-        self._began = self._ended = self._painting = self._last_step = 0.0
+        self._pictures = JobPictures(self.seeds, made or {}, skipped)
+        self._steering = Steering()
+        self._pace = Pace()
         self._append(StateChanged("waiting"))
 
     def __repr__(self) -> str:
@@ -81,67 +75,85 @@ class Job:
     def view(self) -> JobView:
         """The job as it is now."""
         with self._changes:
-            now = self._ended or time.monotonic()
+            pictures = tuple(self._pictures.views)
             return JobView(
                 id=self.id,
                 state=self._state,
                 place=self._place,
-                seeds=tuple(picture.seed for picture in self._pictures),
-                total_steps=self._total_steps,
+                seeds=tuple(picture.seed for picture in pictures),
+                total_steps=self._pictures.total_steps,
                 notices=self._notices,
                 error=self._error,
-                seconds=now - self._began if self._began else 0.0,
-                eta=self._eta(),
+                seconds=self._pace.seconds,
+                eta=self._pace.eta(self._pictures.steps_left),
                 version=self._changes.version,
-                pictures=tuple(self._pictures),
-                stopping=self._stopping and self._state == "running",
+                pictures=pictures,
+                stopping=self.stopping and not self.ended,
+                paused=self._paused and not self.ended,
             )
 
-    def wait_for_change(self, version: int, timeout: float | None = None) -> JobView:
-        """Holds the calling thread until the job has changed since ``version``; returns the newest view.
+    @property
+    def begun(self) -> bool:
+        """Whether the job has left the waiting ones."""
+        return self._pace.begun
 
-        Args:
-            version: The ``version`` of the view at hand.
-            timeout: Seconds; the unchanged view is returned after them. None = no limit. A job that has ended
-                never makes anybody wait.
-        """
-        self._changes.wait(version, timeout)
-        return self.view()
+    @property
+    def paused(self) -> bool:
+        """Whether its owner lets it stand still."""
+        return self._paused
 
-    async def changed(self, version: int, timeout: float | None = None) -> JobView:
-        """As :meth:`wait_for_change` for a coroutine: holds no thread while it waits."""
-        await self._changes.changed(version, timeout)
-        return self.view()
-
-    def log(self, since: int = 0) -> tuple[LogEntry, ...]:
-        """What has happened, oldest first, from entry number ``since``; without previews and pixels."""
-        with self._changes:
-            return tuple(self._log[since:])
+    @property
+    def still(self) -> bool:
+        """Whether it stands still, by its owner's wish or because others have their turn."""
+        return self._steering.still
 
     @property
     def stopping(self) -> bool:
         """Whether the job was asked to stop."""
-        return self._stopping
+        return self._steering.stopped
 
     @property
     def ended(self) -> bool:
         """Whether the job is finished, failed or cancelled."""
-        return bool(self._ended)
+        return self._pace.ended
+
+    @property
+    def made(self) -> dict[int, SavedPicture]:
+        """The finished pictures by index."""
+        with self._changes:
+            return dict(self._pictures.made)
+
+    @property
+    def skipped(self) -> frozenset[int]:
+        """The pictures that nobody wants any more."""
+        with self._changes:
+            return frozenset(self._pictures.skipped)
+
+    @property
+    def wanted(self) -> frozenset[int]:
+        """The pictures that are neither finished nor skipped."""
+        with self._changes:
+            return self._pictures.wanted
+
+    def picture_id(self, index: int) -> str:
+        """The library id of one of its pictures, always the same one.
+
+        So a picture that was kept just before the studio was killed is recognized afterwards.
+        """
+        return picture_id(self.id, index)
 
     def weight(self) -> int:
         """About how many bytes of memory the job holds."""
         with self._changes:
-            fields = [getattr(self.request, name) for name in type(self.request).model_fields]
             pixels = sum(
-                value.width * value.height * len(value.getbands()) for value in fields if isinstance(value, Image.Image)
+                image.width * image.height * len(image.getbands()) for image in images_of(self.request).values()
             )
-            unsaved = sum(len(picture.saved.image or b"") for picture in self._pictures if picture.saved)
-            return 4096 + 256 * len(self._log) + pixels + unsaved
+            return 4096 + 256 * len(self._log) + pixels + self._pictures.weight()
 
     # ---- for the queue
 
     def move_to(self, place: int) -> None:
-        """Says the job's place among those waiting."""
+        """Says the job's place among those waiting, 0 where it does not wait for its turn."""
         with self._changes:
             if place != self._place:
                 self._place = place
@@ -150,59 +162,108 @@ class Job:
     def begin(self) -> None:
         """Takes the job out of the waiting ones."""
         with self._changes:
-            self._began, self._place = time.monotonic(), 0
+            self._pace.begin()
+            self._place = 0
             self._enter("running")
+
+    def pause(self, *, paused: bool) -> None:
+        """Writes its owner's wish down; for standing still see :meth:`hold`."""
+        with self._changes:
+            if paused != self._paused and not self.ended:
+                self._paused = paused
+                self._append(PauseChanged(paused))
+
+    def hold(self, *, still: bool) -> None:
+        """Lets its pictures stand still after the step they are in, or go on."""
+        with self._changes:
+            if still == self.still or self.ended:
+                return
+            (self._pace.halt if still else self._pace.go)()
+            self._steering.still, self._place = still, 0
+            self._steering.tell(self._pictures.skipped)
+            self._changes.announce()
+
+    def skip(self, index: int) -> None:
+        """Leaves a picture out."""
+        with self._changes:
+            self._pictures.skip(index)
+            self._steering.tell(self._pictures.skipped)
+            self._append(ImageSkipped(index))
 
     def ask_to_stop(self) -> None:
         """Has the job end at its next event, or now where none has come yet and nothing can be lost."""
         with self._changes:
-            if self._ended or self._stopping:
+            if self.ended or self.stopping:
                 return
-            self._stopping = True
-            if self._pictures:
+            self._steering.stopped = True
+            self._steering.tell(self._pictures.skipped)
+            if self._pace.painting:
                 self._changes.announce()
             else:
                 self.end("cancelled")
 
-    def record(self, event: GenerationEvent) -> None:
-        """Takes in what the back end reports; a finished picture comes through :meth:`record_picture`."""
+    def steer(self, control: Control, portion: range) -> None:
+        """Passes all wishes, past and to come, on to the control of the pictures that are made now."""
         with self._changes:
-            if self._ended:
+            self._steering.follow(control, portion)
+            self._steering.tell(self._pictures.skipped)
+
+    def wait_to_go_on(self) -> None:
+        """Holds the calling thread while the job stands still and was not asked to stop."""
+        while True:
+            with self._changes:
+                if not self.still or self.stopping or self.ended:
+                    return
+                version = self._changes.version
+            self._changes.wait(version)
+
+    def record_start(self, event: GenerationStarted, portion: range) -> None:
+        """Takes in that some of its pictures are begun.
+
+        Args:
+            event: The first event of their generation.
+            portion: Their indices.
+        """
+        with self._changes:
+            if not self.ended:
+                self._pace.paint()
+                self._pictures.start(event, portion)
+                self.add_notices(*event.notices)
+                self._append(event)
+
+    def record(self, event: GenerationEvent) -> None:
+        """Takes in what else the back end reports; a finished picture comes through :meth:`record_picture`."""
+        with self._changes:
+            if self.ended or isinstance(event, ImageSkipped):  # a skip was written down when it was wished
                 return
-            if isinstance(event, GenerationStarted):
-                self._painting = time.monotonic()
-                self._total_steps = event.total_steps
-                self._pictures = [PictureView(i, seed, 0, event.total_steps) for i, seed in enumerate(event.seeds)]
-                self._add_notices(*event.notices)
-            elif isinstance(event, StepCompleted):
-                picture = self._pictures[event.index]
-                preview = event.preview or picture.preview
-                self._pictures[event.index] = replace(
-                    picture, step=event.step, total_steps=event.total_steps, preview=preview
-                )
-                self._last_step = time.monotonic()
-                event = replace(event, preview=None)
+            if isinstance(event, StepCompleted):
+                if not self._pictures.step(event):
+                    return
+                self._pace.step()
+                event = StepCompleted(event.step, event.total_steps, None, event.index)
             self._append(event)
 
     def record_picture(self, event: ImageFinished, saved: SavedPicture) -> None:
         """Takes in a finished picture after the library has kept it."""
         with self._changes:
-            if self._ended:
-                return
-            picture = self._pictures[event.index]
-            self._pictures[event.index] = replace(picture, step=picture.total_steps, preview=None, saved=saved)
-            self._add_notices(*([saved.notice] if saved.notice else []))
-            self._append(PictureKept(event.index, saved))
+            if not self.ended:
+                self._pictures.keep(event.index, saved)
+                self.add_notices(*([saved.notice] if saved.notice else []))
+                self._append(PictureKept(event.index, saved))
+
+    def add_notices(self, *sentences: str) -> None:
+        """Adds sentences to show, each once."""
+        with self._changes:
+            self._notices = tuple(dict.fromkeys((*self._notices, *sentences)))
 
     def end(self, state: JobState, error: str | None = None) -> None:
         """Ends the job for good; once it has ended this does nothing."""
         with self._changes:
-            if self._ended:
-                return
-            self._ended = time.monotonic()
-            self._place, self._error = 0, error
-            self._pictures = [replace(picture, preview=None) for picture in self._pictures]
-            self._enter(state)
+            if not self.ended:
+                self._pace.end()
+                self._place, self._error = 0, error
+                self._pictures.drop_previews()
+                self._enter(state)
 
     # ---- inside
 
@@ -211,17 +272,9 @@ class Job:
         self._append(StateChanged(state, self._error))
 
     def _append(self, event: JobEvent) -> None:
-        self._log.append(LogEntry(datetime.now(timezone.utc), event))
-        self._changes.announce(last=bool(self._ended))
+        self._write_down(event, last=self.ended)
 
-    def _add_notices(self, *sentences: str) -> None:
-        self._notices += tuple(sentence for sentence in dict.fromkeys(sentences) if sentence not in self._notices)
 
-    def _eta(self) -> float | None:
-        """Time per step so far × steps left; the loading before the first picture does not count."""
-        done = sum(picture.step for picture in self._pictures)
-        if self._state != "running" or not done:
-            return None
-        left = sum(picture.total_steps - picture.step for picture in self._pictures)
-        per_step = (self._last_step - self._painting) / done
-        return max(0.0, per_step * left - (time.monotonic() - self._last_step))
+def picture_id(job_id: str, index: int) -> str:
+    """The library id of a job's picture: 32 hexadecimal digits, nobody else's."""
+    return hashlib.sha256(f"{job_id}/{index}".encode()).hexdigest()[:32]

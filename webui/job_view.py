@@ -21,6 +21,7 @@ class PictureView:
         total_steps: Denoising steps of one picture.
         preview: The newest clean guess as JPEG bytes; None before the first, and once the picture is done.
         saved: The finished picture, else None.
+        skipped: Left out by its owner's wish.
     """
 
     index: int
@@ -29,6 +30,7 @@ class PictureView:
     total_steps: int
     preview: bytes | None = field(default=None, repr=False)
     saved: SavedPicture | None = None
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class JobView:
     Attributes:
         id: The job's id.
         state: Where it is; the last three are final.
-        place: 1 = next to begin; 0 once it has begun or ended.
+        place: 1 = next to begin, or, where others took their turn meanwhile, to go on; 0 = does not wait for a turn.
         seeds: One a picture, empty until the job has really begun.
         total_steps: Steps of one picture, 0 until known.
         notices: Sentences to show though nothing failed.
@@ -48,6 +50,7 @@ class JobView:
         version: Grows with every change.
         pictures: One for each seed.
         stopping: Asked to stop, and ending with the step it is at.
+        paused: Stands still until its owner resumes it; ``state`` stays what it was.
     """
 
     id: str
@@ -62,6 +65,7 @@ class JobView:
     version: int
     pictures: tuple[PictureView, ...]
     stopping: bool = False
+    paused: bool = False
 
     @property
     def ended(self) -> bool:

@@ -1,36 +1,26 @@
-"""The job queue: runs everybody's requests in turn, on threads of its own, whether or not anybody watches."""
+"""The job queue: runs everybody's requests, on threads of its own, whether or not anybody watches."""
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Literal
 
-from pipelines.errors import Cancelled, ReverieError
-from pipelines.events import GenerationEvent, GenerationFinished, ImageFinished
+from pipelines.errors import ReverieError
 from pipelines.request import GenerationRequest
 
 from .job import Job
-from .job_view import JobState
-from .library.picture import SavedPicture, unsaved_picture
-from .line import Line
+from .journal import Journal
+from .registry import Registry
+from .restoring import Find
+from .room import QueueFull, Room
+from .runner import BackEnd, Keep
+from .workplace import Workplace
 
-log = logging.getLogger(__name__)
-
-NOT_KEPT: Final = "This picture could not be put into the library; download it before you leave the page."
-
-
-class BackEnd(Protocol):
-    """Anything that makes pictures: the manager of this process, a worker elsewhere, a cluster."""
-
-    def generate(self, request: GenerationRequest) -> Iterator[GenerationEvent]:
-        """Reports the making of a request's pictures; closing the iterator cancels before the next step."""
-        ...
+__all__ = ["BackEnd", "JobQueue", "NoSuchJob", "QueueFull"]
 
 
-class QueueFull(ReverieError):
-    """A job that cannot be taken in now; the sentence says what to wait for."""
+class NoSuchJob(ReverieError):
+    """A job that the owner does not have, or not in a state in which this can be done with it."""
 
 
 class JobQueue:
@@ -40,45 +30,54 @@ class JobQueue:
         back_end: Makes the pictures.
         keep: Stores a finished picture, on the thread that runs the job; when it raises, the picture is
             delivered unsaved.
-        workers: Jobs that run at once.
+        workers: Jobs at work at once. Where all are taken and one owner has several, that owner's newest stands
+            still for a newcomer's first, if the back end takes a control.
+        journal: Where jobs are written down before they are acknowledged, and read back from; closed with the
+            queue. None = a restart forgets them.
+        find: Gives an owner's picture by its id, for jobs read back.
+        owner_key: Turns an owner's token into what is kept of it; leaves that as it is.
         waiting_per_owner: Most jobs one owner may have waiting.
         waiting_in_all: Most jobs that may wait.
         waiting_bytes: Most memory that the pictures given with waiting jobs may take.
         kept_per_owner: Ended jobs an owner can still look at.
         kept_bytes: Memory all ended jobs may take; the oldest go first.
+        started: Whether jobs read back begin now; else with :meth:`start` or the first :meth:`submit`.
     """
 
     def __init__(
         self,
         back_end: BackEnd,
-        keep: Callable[[Job, ImageFinished], SavedPicture],
+        keep: Keep,
         *,
         workers: int = 1,
+        journal: Journal | None = None,
+        find: Find = lambda _owner, _picture_id: None,
+        owner_key: Callable[[str], str] = str,
         waiting_per_owner: int = 20,
         waiting_in_all: int = 500,
         waiting_bytes: int = 1 << 30,
         kept_per_owner: int = 50,
         kept_bytes: int = 1 << 28,
+        started: bool = True,
     ) -> None:
-        self._back_end, self._keep = back_end, keep
-        self._waiting_per_owner, self._waiting_in_all = waiting_per_owner, waiting_in_all
-        self._waiting_bytes = waiting_bytes
-        self._kept_per_owner, self._kept_bytes = kept_per_owner, kept_bytes
-        self._lock = threading.Condition(threading.RLock())
-        self._jobs: dict[str, dict[str, Job]] = {}  # owner → id → job, oldest first
-        self._line = Line()
-        self._running: set[Job] = set()
-        self._ended: dict[str, tuple[Job, int]] = {}  # id → job and its weight, oldest first
-        self._ended_bytes = 0
-        self._closed = False
-        self._threads = [
-            threading.Thread(target=self._work, name=f"reverie-jobs-{number}", daemon=True) for number in range(workers)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._owner_key = owner_key
+        self._work = Workplace(
+            back_end,
+            keep,
+            journal,
+            workers=workers,
+            room=Room(waiting_per_owner, waiting_in_all, waiting_bytes),
+            registry=Registry(kept_per_owner, kept_bytes),
+            started=started,
+        )
+        self._work.read_back(find)
+
+    def start(self) -> int:
+        """Lets the jobs begin that were read back from the journal, and tells how many wait."""
+        return self._work.start()
 
     def submit(self, owner: str, request: GenerationRequest, *, parent: str | None = None) -> Job:
-        """Takes a request in and returns at once.
+        """Takes a request in and returns once it is written down; from then on it survives a restart.
 
         Args:
             owner: The owner's token.
@@ -88,24 +87,34 @@ class JobQueue:
         Raises:
             QueueFull: Too much is waiting already, or the queue is closed.
         """
-        job = Job(owner, request, parent)
-        with self._lock:
-            self._check_room(owner, job)
-            self._jobs.setdefault(owner, {})[job.id] = job
-            self._line.add(job)
-            self._say_places()
-            self._lock.notify()
-        return job
+        return self._work.take_in(Job(self._owner_key(owner), request, parent))
+
+    def retry(self, owner: str, job_id: str) -> Job:
+        """Asks again for what an ended job did not make, with the same seeds; where nothing is missing, for all.
+
+        Raises:
+            NoSuchJob: The owner has no such job, or it has not ended.
+            QueueFull: As for :meth:`submit`.
+        """
+        old = self.get(owner, job_id)
+        if old is None:
+            raise NoSuchJob("There is no such job any more; ask for its pictures again.")
+        if not old.ended:
+            raise NoSuchJob("This job has not ended; stop it first, or let it come to its end.")
+        made = old.made
+        if len(made) == len(old.seeds):
+            return self._work.take_in(Job(old.owner, old.request, old.parent))
+        return self._work.take_in(Job(old.owner, old.request, old.parent, first_seed=old.seeds[0], made=made))
 
     def get(self, owner: str, job_id: str) -> Job | None:
         """The owner's job by that id, or None; other people's jobs do not exist."""
-        with self._lock:
-            return self._jobs.get(owner, {}).get(job_id)
+        with self._work.lock:
+            return self._work.registry.get(self._owner_key(owner), job_id)
 
     def jobs(self, owner: str) -> tuple[Job, ...]:
         """The owner's jobs, newest first: all that wait or run, and the last that ended."""
-        with self._lock:
-            return tuple(reversed(self._jobs.get(owner, {}).values()))
+        with self._work.lock:
+            return self._work.registry.of(self._owner_key(owner))
 
     def cancel(self, owner: str, job_id: str) -> bool:
         """Stops a job: a waiting one now, a running one before its next step. Never waits for it.
@@ -113,132 +122,110 @@ class JobQueue:
         Returns:
             Whether there was something to stop.
         """
-        with self._lock:
-            job = self.get(owner, job_id)
-            if job is None or job.ended:
+        with self._work.lock:
+            job = self._active(owner, job_id)
+            if job is None:
                 return False
-            if job in self._line:
-                self._line.remove(job)
-                job.end("cancelled")
-                self._retire(job)
-                self._say_places()
-            else:
-                job.ask_to_stop()
-            return True
+            self._work.stop(job)
+        self._work.note(lambda journal: journal.ended(job, "cancelled"))  # also should the studio die before the job
+        self._note_end(job)
+        return True
+
+    def skip(self, owner: str, job_id: str, index: int | None = None) -> bool:
+        """Leaves one picture of a job out and goes on with the others, within one step.
+
+        Args:
+            owner: The owner's token.
+            job_id: Which job.
+            index: Which picture, from 0; None = the first that is neither finished nor skipped.
+
+        Returns:
+            Whether there was such a picture still to be made.
+        """
+        with self._work.lock:
+            job = self._active(owner, job_id)
+            wanted = job.wanted if job is not None else frozenset()
+            number = min(wanted, default=-1) if index is None else index
+            if job is None or number not in wanted:
+                return False
+            job.skip(number)
+            if not job.wanted and not job.begun:
+                self._work.put_away(job)
+        self._work.note(lambda journal: journal.skipped(job, number))
+        self._note_end(job)
+        return True
+
+    def pause(self, owner: str, job_id: str) -> bool:
+        """Lets a job stand still after the step it is in, or not begin; its place goes to others.
+
+        Returns:
+            Whether there was something to pause.
+
+        Raises:
+            QueueFull: Too many jobs stand still half made.
+        """
+        with self._work.lock:
+            job = self._active(owner, job_id)
+            if job is None or job.paused or job.stopping:
+                return False
+            if job.begun:
+                self._work.room.check_pause(job, self._work.floor)
+                self._work.floor.pause(job)
+                job.hold(still=True)
+            job.pause(paused=True)
+            job.move_to(0)
+            self._work.fill()
+        self._work.note(lambda journal: journal.paused(job))
+        return True
+
+    def resume(self, owner: str, job_id: str) -> bool:
+        """Lets a paused job go on when it is its turn; a begun one is its owner's next.
+
+        Returns:
+            Whether there was something to resume.
+        """
+        with self._work.lock:
+            job = self._active(owner, job_id)
+            if job is None or not job.paused or job.stopping:
+                return False
+            job.pause(paused=False)
+            if job.begun:
+                self._work.floor.resume(job)
+            self._work.fill()
+        self._work.note(lambda journal: journal.paused(job))
+        return True
+
+    def reorder(self, owner: str, job_id: str, to: Literal["front", "back"] | int) -> bool:
+        """Moves a waiting job among its owner's; nobody else's turn changes.
+
+        Args:
+            owner: The owner's token.
+            job_id: Which job.
+            to: ``front``, ``back``, or its index among the owner's waiting jobs, from 0.
+
+        Returns:
+            Whether it was waiting.
+        """
+        with self._work.lock:
+            job, line = self._active(owner, job_id), self._work.floor.line
+            if job is None or job not in line:
+                return False
+            line.move(job, to if isinstance(to, int) else {"front": 0, "back": line.count(job.owner)}[to])
+            order = line.of(job.owner)
+            self._work.fill()
+        self._work.note(lambda journal: journal.ordered(order))
+        return True
 
     def close(self, timeout: float = 10.0) -> None:
-        """Cancels everything, and waits up to ``timeout`` seconds for each running job's next step."""
-        with self._lock:
-            self._closed = True
-            for job in self._line.in_order():
-                self._line.remove(job)
-                job.end("cancelled")
-                self._retire(job)
-            for job in self._running:
-                job.ask_to_stop()
-            self._lock.notify_all()
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(timeout)
+        """Stops everything, and waits ``timeout`` seconds at most for steps to end; the journal keeps the jobs."""
+        self._work.close(timeout)
 
-    # ---- called with the lock held
+    def _active(self, owner: str, job_id: str) -> Job | None:
+        job = self.get(owner, job_id)
+        return None if job is None or job.ended else job
 
-    def _check_room(self, owner: str, job: Job) -> None:
-        if self._closed:
-            raise QueueFull("The studio is shutting down; try again when it is back.")
-        mine, everybody = self._line.count(owner), len(self._line)
-        if mine >= self._waiting_per_owner:
-            raise QueueFull(f"You have {mine} jobs waiting, the most there can be; cancel one, or wait a while.")
-        if everybody >= self._waiting_in_all:
-            raise QueueFull(f"The studio has {everybody} jobs waiting, the most there can be; wait a while.")
-        weight = job.weight() + sum(other.weight() for other in self._line.in_order())
-        if everybody and weight > self._waiting_bytes:
-            raise QueueFull("The pictures of the waiting jobs fill the studio's memory; wait a while.")
-
-    def _say_places(self) -> None:
-        for place, job in enumerate(self._line.in_order(), start=1):
-            job.move_to(place)
-
-    def _retire(self, job: Job) -> None:
-        """Remembers an ended job, and forgets the oldest ones beyond the limits."""
-        self._ended[job.id] = (job, job.weight())
-        self._ended_bytes += self._ended[job.id][1]
-        mine = [one for one in self._jobs[job.owner].values() if one.id in self._ended]
-        for old in mine[: max(0, len(mine) - self._kept_per_owner)]:
-            self._forget(old)
-        while self._ended_bytes > self._kept_bytes and len(self._ended) > 1:
-            self._forget(next(iter(self._ended.values()))[0])
-
-    def _forget(self, job: Job) -> None:
-        self._ended_bytes -= self._ended.pop(job.id)[1]
-        del self._jobs[job.owner][job.id]
-        if not self._jobs[job.owner]:
-            del self._jobs[job.owner]
-
-    # ---- the worker threads
-
-    def _work(self) -> None:
-        while (job := self._take()) is not None:
-            state, error = self._run(job)
-            with self._lock:
-                self._running.discard(job)
-                self._line.done(job)
-                job.end(state, error)
-                self._say_places()
-                self._retire(job)
-            del job
-
-    def _take(self) -> Job | None:
-        """Waits for the next job in line and begins it; None once the queue is closed."""
-        with self._lock:
-            self._lock.wait_for(lambda: len(self._line) > 0 or self._closed)
-            if self._closed:
-                return None
-            job = self._line.take()
-            self._running.add(job)
-            job.begin()
-            self._say_places()
-            return job
-
-    def _run(self, job: Job) -> tuple[JobState, str | None]:
-        """Makes a job's pictures; whatever goes wrong, it says how the job ended and never raises."""
-        events: Iterator[GenerationEvent] | None = None
-        try:
-            events = self._back_end.generate(job.request)
-            for event in events:
-                if isinstance(event, ImageFinished):
-                    job.record_picture(event, self._stored(job, event))
-                else:
-                    job.record(event)
-                if job.stopping and not isinstance(event, GenerationFinished):
-                    return "cancelled", None
-            return "finished", None
-        except Cancelled:
-            return "cancelled", None
-        except ReverieError as error:
-            log.info("Job %s failed: %s", job.id, error)
-            return "failed", str(error)
-        except BaseException as error:  # even SystemExit: the queue must go on for everybody else
-            log.exception("Job %s failed unexpectedly", job.id)
-            return (
-                "failed",
-                f"Something went wrong in the studio ({type(error).__name__}); its log says what.",
-            )
-        finally:
-            if events is not None:
-                _close(events)
-
-    def _stored(self, job: Job, event: ImageFinished) -> SavedPicture:
-        try:
-            return self._keep(job, event)
-        except Exception:
-            log.exception("The library could not keep picture %d of job %s", event.index, job.id)
-            return unsaved_picture(job.request, event, notice=NOT_KEPT)
-
-
-def _close(events: Iterator[GenerationEvent]) -> None:
-    """Ends a run by closing its iterator, where it can be closed; that must not bring the queue down."""
-    try:
-        getattr(events, "close", lambda: None)()
-    except Exception:
-        log.exception("A run could not be closed")
+    def _note_end(self, job: Job) -> None:
+        """Writes a job's end down where it has ended by now."""
+        if job.ended:
+            view = job.view()
+            self._work.note(lambda journal: journal.ended(job, view.state, view.error))

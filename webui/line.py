@@ -1,4 +1,4 @@
-"""Who is next: owners take turns, each owner's jobs stay in order.
+"""Who is next: owners take turns, each owner's jobs stay in the order that owner likes.
 
 Round-robin, where a running job counts as its owner's turn: so somebody new waits for nobody's second job,
 however many were handed in before, and leaving the line and coming back gains nothing.
@@ -30,11 +30,26 @@ class Line:
         """How many jobs of one owner wait."""
         return len(self._jobs.get(owner, ()))
 
-    def add(self, job: Job) -> None:
-        """Puts a job behind its owner's others."""
+    def of(self, owner: str) -> tuple[Job, ...]:
+        """One owner's jobs in their order, those included that are paused."""
+        return tuple(self._jobs.get(owner, ()))
+
+    def all(self) -> list[Job]:
+        """Everybody's jobs, those included that are paused."""
+        return [job for jobs in self._jobs.values() for job in jobs]
+
+    def add(self, job: Job, *, first: bool = False) -> None:
+        """Puts a job behind its owner's others, or before them."""
         if job.owner not in self._jobs:
             self._since[job.owner] = self._now()
-        self._jobs.setdefault(job.owner, []).append(job)
+        mine = self._jobs.setdefault(job.owner, [])
+        mine.insert(0 if first else len(mine), job)
+
+    def move(self, job: Job, to: int) -> None:
+        """Puts a job that is in the line at another place among its owner's, counted from 0."""
+        mine = self._jobs[job.owner]
+        mine.remove(job)
+        mine.insert(max(0, to), job)
 
     def remove(self, job: Job) -> None:
         """Takes a waiting job out; it does not count as its owner's turn."""
@@ -58,11 +73,11 @@ class Line:
             self._since[job.owner] = self._now()
 
     def in_order(self) -> list[Job]:
-        """All waiting jobs in the order in which they will begin if nobody else comes."""
+        """All jobs that may begin, in the order in which they will if nobody else comes."""
         keyed = [
             (turn + self._running.get(owner, 0), turn, self._since[owner], job)
             for owner, jobs in self._jobs.items()
-            for turn, job in enumerate(jobs)
+            for turn, job in enumerate(job for job in jobs if not job.paused)
         ]
         return [entry[-1] for entry in sorted(keyed, key=lambda entry: entry[:-1])]
 

@@ -25,6 +25,7 @@ from .refusal import CannotStart
 if TYPE_CHECKING:
     from gradio import Blocks
 
+    from .app import Page
     from .backend import Backend
 
 SPACE_HOST, SPACE_PORT = "0.0.0.0", 7860  # noqa: S104 - where a Space's own proxy looks for the app
@@ -59,11 +60,13 @@ def serve(flags: Flags) -> int:
         _settle_environment(temporary)
         gc.disable()  # nothing that is imported now is garbage, and looking for some takes an eighth of the start
         manager = _backend(models, flags.device)
-        page, options = _page(manager, outputs, shared=shared)
+        page, options = _page(manager, outputs, shared=shared, at_once=flags.at_once)
         try:
             _launch(page, options, host=host, port=port, share=flags.share and not space, allowed=allowed)
             gc.enable()
             address = _announce(page, allowed, share=flags.share and not space, outputs=outputs)
+            if unmade := page.studio.queue.start():
+                print(f"Jobs that were not made last time go on: {unmade}.", flush=True)
             threading.Thread(target=_warm_up, args=(manager,), name="warm-up", daemon=True).start()
             if flags.open:
                 webbrowser.open(address)
@@ -92,10 +95,10 @@ def _backend(models: list[Path], device: str) -> Backend:
         raise CannotStart(str(error)) from error
 
 
-def _page(manager: Backend, outputs: Path, *, shared: bool) -> tuple[Blocks, dict[str, Any]]:
+def _page(manager: Backend, outputs: Path, *, shared: bool, at_once: int) -> tuple[Page, dict[str, Any]]:
     from .app import build_app, launch_options
 
-    page = build_app(manager, outputs, shared)
+    page = build_app(manager, outputs, shared, at_once=at_once)
     if shared:  # the queue Gradio makes by itself has no end, which is right for one person, and is there already
         page.queue(max_size=LONGEST_QUEUE)
     return page, launch_options(shared)

@@ -61,12 +61,13 @@ def lay_out_easel() -> gr.HTML:
 def lay_out_results(studio: Studio) -> gr.HTML:
     """The results; its value is the id of the job that was handed in last, which makes the page watch.
 
-    Its events: ``send``, ``reuse``, ``stop``, ``template`` and ``trouble``, each with a few plain values.
+    Its events: ``send``, ``reuse``, ``stop``, ``steer``, ``template`` and ``trouble``, each with a few plain values.
     """
     return gr.HTML(
         "",
         html_template=RESULTS_TEMPLATE,
-        js_on_load="/* 'send' 'reuse' 'stop' 'template' 'trouble' */ reverie.results(element, trigger, props, watch)",
+        js_on_load="/* 'send' 'reuse' 'stop' 'steer' 'template' 'trouble' */"
+        "reverie.results(element, trigger, props, watch)",
         apply_default_css=False,
         elem_id="results",
         welcome=json.dumps({"examples": studio.examples[:8], "hint": HINT}),

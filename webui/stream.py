@@ -91,6 +91,7 @@ def job_message(studio: Studio, job: Job, view: JobView, seen: Seen) -> dict[str
         "id": view.id,
         "state": view.state,
         "stopping": view.stopping,
+        "paused": view.paused,
         "place": view.place,
         "prompt": job.request.prompt,
         "width": width,
@@ -104,7 +105,12 @@ def job_message(studio: Studio, job: Job, view: JobView, seen: Seen) -> dict[str
 
 
 def _ending(view: JobView) -> dict[str, Any]:
-    return {"id": view.id, "state": view.state, "error": view.error, "pictures": [{}] * len(view.pictures)}
+    return {
+        "id": view.id,
+        "state": view.state,
+        "error": view.error,
+        "pictures": [{"skipped": picture.skipped} for picture in view.pictures],
+    }
 
 
 def _picture_message(view: JobView, picture: PictureView, seen: Seen) -> dict[str, Any]:
@@ -113,6 +119,7 @@ def _picture_message(view: JobView, picture: PictureView, seen: Seen) -> dict[st
         "seed": picture.seed,
         "step": picture.step,
         "total_steps": picture.total_steps,
+        "skipped": picture.skipped,
     }
     if picture.saved is not None:
         told["saved"] = picture.saved.id

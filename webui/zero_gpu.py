@@ -89,6 +89,9 @@ class ZeroGpuBackend:
     def generate(self, request: GenerationRequest) -> Iterator[GenerationEvent]:
         """Makes the pictures of a request in a worker; closing the iterator cancels at its next event.
 
+        It takes no control, because none reaches into a worker, and a paused job should not sit on a lent card: the
+        queue gives the card back and asks for the unfinished pictures again.
+
         Raises:
             ReverieError: As the manager raises it.
             GenerationError: The card was taken away before the picture was done.

@@ -79,7 +79,7 @@ class PictureIndex:
         # WAL: readers never wait, and a killed program loses no row that was committed.
         self._database = sqlite3.connect(path, timeout=10.0, check_same_thread=False, isolation_level=None)
         try:
-            with _damage_told_apart():
+            with damage_told_apart():
                 self._prepare()
         except BaseException:
             self._database.close()
@@ -123,19 +123,22 @@ class PictureIndex:
             self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
 
     def _read(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        with _damage_told_apart(), closing(self._database.execute(query, tuple(values))) as rows:
+        with damage_told_apart(), closing(self._database.execute(query, tuple(values))) as rows:
             return rows.fetchall()
 
     def _write(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
-        with _damage_told_apart():
+        with damage_told_apart():
             self._database.execute("BEGIN IMMEDIATE")
             with self._database:
                 self._database.executemany(statement, rows)
 
 
 @contextmanager
-def _damage_told_apart() -> Iterator[None]:
-    """Damage is a plain ``DatabaseError``; its subclasses are a full disk, a lock and the like."""
+def damage_told_apart() -> Iterator[None]:
+    """Raises :class:`DamagedIndex` for a damaged file.
+
+    Damage is a plain ``DatabaseError``; its subclasses are a full disk, a lock and the like.
+    """
     try:
         yield
     except sqlite3.DatabaseError as error:

@@ -1,4 +1,4 @@
-"""Owners in the library are salted hashes: whoever gets a picture or the index learns no token from it."""
+"""Owners are stored as salted hashes: whoever gets a picture or a database learns no token from it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,20 @@ from .files import write_new
 SALT_BYTES: Final = 32
 
 
-def hash_owner(owner: str, salt: bytes) -> str:
-    """Turns an owner's token into 32 hexadecimal digits (HMAC-SHA-256, first half)."""
-    return hmac.new(salt, owner.encode(), hashlib.sha256).hexdigest()[:32]
+class OwnerKey(str):
+    """What is kept of an owner's token, a salted hash: it finds the owner's things as the token does.
+
+    The token finds its key again, also after a restart; from the key nobody finds the token.
+    """
+
+    __slots__ = ()
+
+
+def hash_owner(owner: str, salt: bytes) -> OwnerKey:
+    """Turns an owner's token into 32 hexadecimal digits (HMAC-SHA-256, first half); a key stays what it is."""
+    if isinstance(owner, OwnerKey):
+        return owner
+    return OwnerKey(hmac.new(salt, owner.encode(), hashlib.sha256).hexdigest()[:32])
 
 
 def load_salt(path: Path) -> bytes:

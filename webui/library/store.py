@@ -23,7 +23,7 @@ from .embed import Stamp, encode_png, read_recipe
 from .files import picture_path, remove_stale_parts, write_new
 from .index import PictureIndex, Row
 from .infotext import write_infotext
-from .owner_hash import hash_owner, load_salt
+from .owner_hash import OwnerKey, hash_owner, load_salt
 from .picture import SavedPicture
 from .recipe import ModelLike, Recipe, RecipeError, write_recipe
 
@@ -68,6 +68,10 @@ class Library:
         """Sentences for whoever runs the studio: what was found damaged, and what became of it."""
         return tuple(self._notices)
 
+    def owner_key(self, owner: str) -> OwnerKey:
+        """What may be written down of an owner's token; every method that takes a token takes this instead."""
+        return hash_owner(owner, self._salt)
+
     def close(self) -> None:
         """Closes the index; the library is not used afterwards."""
         self._catalog.close()
@@ -80,6 +84,7 @@ class Library:
         *,
         model: ModelLike | None = None,
         parent: str | None = None,
+        picture_id: str | None = None,
     ) -> SavedPicture:
         """Stores a finished picture: the file first, on the disk and whole, then its row in the index.
 
@@ -92,11 +97,12 @@ class Library:
             event: The finished picture.
             model: The model that made it.
             parent: Id of the picture it was made from.
+            picture_id: 32 hexadecimal digits that no other picture has; None = random ones.
         """
         recipe = write_recipe(request, event, model=model, parent=parent)
         infotext = write_infotext(recipe)
         stamp = Stamp(
-            id=secrets.token_hex(16),
+            id=picture_id or secrets.token_hex(16),
             owner=hash_owner(owner, self._salt),
             created=datetime.now(timezone.utc),
             recipe=recipe,

@@ -39,8 +39,10 @@ reverie.results = (element, trigger, props, watch) => {
       const cell = image.clientWidth / image.naturalWidth;
       image.style.filter = tile.classList.contains("forming") ? `blur(${Math.min(7, cell / 3).toFixed(1)}px)` : "";
     });
-    const tile = el("figure.tile.forming", {}, image, caption);
-    return { tile, image, caption, shown: null };
+    const skip = job.pictures.length > 1 ? el("div.tile-actions", {},
+      iconButton("skip", "Skip this picture", () => trigger("steer", { id: job.id, wish: "skip", index }))) : null;
+    const tile = el("figure.tile.forming", {}, image, skip, caption);
+    return { tile, image, caption, skip, shown: null };
   }
 
   function makeRow(job) {
@@ -50,10 +52,12 @@ reverie.results = (element, trigger, props, watch) => {
     const tiles = el("div.tiles", { style: `--ratio: ${job.width} / ${job.height}` });
     const stop = el("button.chip", { type: "button", onclick: () => { stop.disabled = true; trigger("stop", { id: job.id }); } },
       icon("stop"), "Stop");
+    const pause = el("button.chip", { type: "button",
+      onclick: () => trigger("steer", { id: job.id, wish: row.paused ? "resume" : "pause", index: null }) });
     const article = el("article.row.live", { "data-job": job.id, "aria-label": `Dreaming: ${job.prompt}` },
-      el("header", {}, title, note, stop), bar, tiles);
+      el("header", {}, title, note, pause, stop), bar, tiles);
     live.prepend(article);
-    const row = { article, note, bar, tiles, stop, slots: [] };
+    const row = { article, note, bar, tiles, stop, pause, paused: null, slots: [] };
     rows.set(job.id, row);
     return row;
   }
@@ -68,6 +72,7 @@ reverie.results = (element, trigger, props, watch) => {
       slot.image.alt = finished ? job.prompt : `Preview of ${job.prompt}`;
     }
     slot.tile.classList.toggle("forming", !finished);
+    if (finished) slot.skip?.remove();
     const step = picture.step ? `Step ${picture.step} of ${picture.total_steps || job.total_steps}` : "Waiting";
     const words = finished ? `Seed ${picture.seed}` : step;
     if (slot.caption.textContent !== words) slot.caption.textContent = words;
@@ -76,20 +81,28 @@ reverie.results = (element, trigger, props, watch) => {
   function showJob(job, running) {
     const row = rows.get(job.id) ?? makeRow(job);
     row.article.classList.toggle("waiting", job.state === "waiting" && running);
+    if (row.paused !== job.paused) {
+      row.paused = job.paused;
+      row.pause.replaceChildren(icon(job.paused ? "play" : "pause"), job.paused ? "Resume" : "Pause");
+    }
+    const wanted = job.pictures.filter((picture) => !picture.skipped);
     for (const picture of job.pictures) {
+      if (picture.skipped) { row.slots[picture.index]?.tile.remove(); continue; }
       const slot = row.slots[picture.index] ?? (row.slots[picture.index] = makeTile(job, picture.index));
       if (!slot.tile.isConnected) row.tiles.append(slot.tile);
       formTile(slot, picture, job);
     }
-    const steps = job.pictures.map((p) => (p.saved ? job.total_steps : p.step) || 0);
+    const steps = wanted.map((p) => (p.saved ? job.total_steps : p.step) || 0);
     const done = steps.reduce((sum, step) => sum + step, 0);
-    const all = job.total_steps * job.pictures.length;
+    const all = job.total_steps * wanted.length;
     const share = all ? Math.min(100, Math.round((100 * done) / all)) : 0;
     row.bar.firstChild.style.width = `${share}%`;
     row.bar.setAttribute("aria-valuenow", share);
     const words = [];
-    if (job.state === "waiting") words.push(job.place > 1 ? `Waiting, ${job.place - 1} ahead` : "Next in line");
+    if (job.paused) words.push("Paused");
+    else if (job.state === "waiting") words.push(job.place > 1 ? `Waiting, ${job.place - 1} ahead` : "Next in line");
     else if (job.stopping) words.push("Stopping");
+    else if (job.place) words.push("Lets others go first for a moment");
     else {
       words.push(job.total_steps ? `Step ${Math.max(0, ...steps)} of ${job.total_steps}` : "Starting");
       if (job.eta !== null && job.eta !== undefined && job.total_steps) words.push(`about ${clock(job.eta)} left`);
@@ -103,7 +116,8 @@ reverie.results = (element, trigger, props, watch) => {
     told.add(job.id);
     const row = rows.get(job.id);
     if (job.state === "failed") trigger("trouble", { text: job.error || "The picture could not be made." });
-    say(job.state === "finished" ? `Finished: ${job.pictures.length} ${job.pictures.length === 1 ? "picture" : "pictures"}`
+    const count = job.pictures.filter((picture) => !picture.skipped).length;
+    say(job.state === "finished" ? `Finished: ${count} ${count === 1 ? "picture" : "pictures"}`
       : job.state === "failed" ? job.error : "Stopped");
     loadNewest().finally(() => { row?.article.remove(); rows.delete(job.id); tidy(); });
   }
