@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
+
+from .caches import fingerprint
+
+SAMPLE_NAMES: Final = ("sample", "hidden_states")
+"""What diffusers' networks call what they denoise: U-Nets and transformers."""
+
+TIMESTEP: Final = "timestep"
 
 
 class Call:
@@ -14,10 +21,10 @@ class Call:
 
     Args:
         network: The module to call; None for other work.
-        args: Its positional arguments; the first is the sample, shape [batch, channels, height, width], the second
-            the timestep.
-        kwargs: Its keyword arguments.
+        args: Its positional arguments; the first is the sample, shape [batch, …], the second the timestep.
+        kwargs: Its keyword arguments; ``sample`` or ``hidden_states`` and ``timestep`` where they are not positional.
         work: The other work; None for a network step.
+        between_steps: Whether the lane comes back with a step right after this work.
     """
 
     def __init__(
@@ -26,19 +33,30 @@ class Call:
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
         work: Callable[[], Any] | None = None,
+        *,
+        between_steps: bool = False,
     ) -> None:
         self.network, self.args, self.kwargs, self.work = network, args, kwargs or {}, work
+        self.comes_back = between_steps or network is not None
         self.key: Hashable = None
-        if network is not None:  # the timestep, args[1], may differ in value and type: each sample brings its own
-            self.key = (id(network), _shape_of(args[:1]), _shape_of(args[2:]), _shape_of(self.kwargs))
+        if network is not None:  # the timestep may differ in value and type: each sample brings its own
+            rest = {name: value for name, value in self.kwargs.items() if name != TIMESTEP}
+            self.key = (id(network), len(args), *(_shape_of(part, self.size) for part in (args[:1], args[2:], rest)))
         self._done = threading.Event()
         self._result: Any = None
         self._error: BaseException | None = None
 
     @property
+    def sample(self) -> torch.Tensor:
+        """What the network denoises."""
+        named = (self.kwargs[name] for name in SAMPLE_NAMES if name in self.kwargs)
+        sample: torch.Tensor = self.args[0] if self.args else next(named)
+        return sample
+
+    @property
     def size(self) -> int:
         """Samples in this call's batch."""
-        return int(self.args[0].shape[0])
+        return int(self.sample.shape[0])
 
     def finish(self, result: Any) -> None:
         """Hands the waiting lane its result."""
@@ -72,24 +90,35 @@ def join_calls(calls: Sequence[Call]) -> list[Any]:
     if len(calls) == 1:
         return [first.network(*first.args, **first.kwargs)]
     sizes = [call.size for call in calls]
-    samples = torch.cat([call.args[0] for call in calls])
-    timesteps = torch.cat([_per_sample(call.args[1], call.size, samples.device) for call in calls])
-    kwargs = {name: _joined([call.kwargs[name] for call in calls]) for name in first.kwargs}
-    output = first.network(samples, timesteps, **kwargs)
+    args = [_joined([call.args[place] for call in calls], sizes) for place in range(len(first.args)) if place != 1]
+    kwargs = {name: _joined([call.kwargs[name] for call in calls], sizes) for name in first.kwargs if name != TIMESTEP}
+    timesteps = torch.cat([_timesteps(call) for call in calls])
+    if TIMESTEP in first.kwargs:
+        kwargs[TIMESTEP] = timesteps
+    else:
+        args.insert(1, timesteps)
+    output = first.network(*args, **kwargs)
     return [_cut(output, sum(sizes[:index]), size) for index, size in enumerate(sizes)]
 
 
-def _per_sample(timestep: Any, size: int, device: torch.device) -> torch.Tensor:
-    tensor = torch.as_tensor(timestep, device=device)
-    return tensor.expand(size) if tensor.ndim == 0 else tensor
+def _timesteps(call: Call) -> torch.Tensor:
+    """One timestep for each sample, whatever number or tensor the call brought."""
+    timestep = call.kwargs[TIMESTEP] if TIMESTEP in call.kwargs else call.args[1]
+    tensor = torch.as_tensor(timestep, device=call.sample.device)
+    return tensor.expand(call.size) if tensor.ndim == 0 else tensor
 
 
-def _joined(values: Sequence[Any]) -> Any:
+def _joined(values: Sequence[Any], sizes: Sequence[int]) -> Any:
     if isinstance(values[0], torch.Tensor):
-        return torch.cat(list(values))
+        return torch.cat(list(values)) if _is_batched(values[0], sizes[0]) else values[0]
     if isinstance(values[0], dict):
-        return {name: _joined([value[name] for value in values]) for name in values[0]}
+        return {name: _joined([value[name] for value in values], sizes) for name in values[0]}
     return values[0]
+
+
+def _is_batched(tensor: torch.Tensor, size: int) -> bool:
+    """Whether a tensor has a row for each sample. Flux's places of words and patches have none."""
+    return tensor.ndim > 0 and tensor.shape[0] == size
 
 
 def _cut(output: Any, start: int, size: int) -> Any:
@@ -98,12 +127,14 @@ def _cut(output: Any, start: int, size: int) -> Any:
     return tuple(_cut(part, start, size) for part in output)
 
 
-def _shape_of(value: Any) -> Hashable:
-    """What must be equal for two calls to be joined: shapes but for the batch, types, devices, the rest whole."""
+def _shape_of(value: Any, size: int) -> Hashable:
+    """What must be equal for two calls to be joined: shapes but for the batch, types, devices, the rest by value."""
     if isinstance(value, torch.Tensor):
-        return (tuple(value.shape[1:]), value.ndim > 0, value.dtype, value.device)
+        if _is_batched(value, size):
+            return (tuple(value.shape[1:]), value.dtype, value.device)
+        return (tuple(value.shape), fingerprint(value.reshape(-1)), value.device)
     if isinstance(value, dict):
-        return tuple((name, _shape_of(part)) for name, part in sorted(value.items()))
+        return tuple((name, _shape_of(part, size)) for name, part in sorted(value.items()))
     if isinstance(value, (list, tuple)):
-        return tuple(_shape_of(part) for part in value)
+        return tuple(_shape_of(part, size) for part in value)
     return value if isinstance(value, Hashable) else id(value)

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import torch
@@ -48,13 +49,17 @@ class Lane:
         self.thinking = self.cancelled = False
         self.call: Call | None = None
 
-    def run(self, work: Callable[[], T]) -> T:
+    def run(self, work: Callable[[], T], *, between_steps: bool = False) -> T:
         """Runs ``work`` on the engine thread and gives its result.
+
+        Args:
+            work: What to do.
+            between_steps: Whether a step of this lane follows at once, for which company should wait.
 
         Raises:
             Cancelled: The lane was cancelled before the work began.
         """
-        call = Call(work=work)
+        call = Call(work=work, between_steps=between_steps)
         self._engine.park(self, call)
         result: T = call.wait()
         return result
@@ -99,6 +104,7 @@ class Engine:
         self._errands: deque[tuple[Lane, Call]] = deque()
         self._turns = Turns()
         self._paused: set[Hashable] = set()
+        self._fitting: dict[Hashable, int] = {}  # calls that memory sufficed for at once, where it did not for all
         self._closed = False
         self._idle_since = time.monotonic()
         self._thread = threading.Thread(target=self._serve, name="reverie-engine", daemon=True)
@@ -161,6 +167,8 @@ class Engine:
         with self._changed:
             if lane in self._lanes:
                 self._lanes.remove(lane)
+            if not self._lanes:
+                self._fitting.clear()  # whoever comes next may find more memory
             if not any(other.convoy == lane.convoy for other in self._lanes):
                 self._paused.discard(lane.convoy)
             self._changed.notify_all()
@@ -195,7 +203,7 @@ class Engine:
             results = [error] * len(calls)
         with self._changed:
             for (lane, call), result in zip(batch, results, strict=True):
-                lane.thinking = call.work is None
+                lane.thinking = call.comes_back
                 if lane.cancelled:
                     call.fail(Cancelled("The picture was stopped."))
                 elif isinstance(result, BaseException):
@@ -205,12 +213,20 @@ class Engine:
             self._idle_since = time.monotonic()
 
     def _step(self, calls: list[Call]) -> list[Any]:
-        """All together; where memory does not suffice, one after the other, at last with everything else set aside."""
+        """All together; where memory does not suffice, in ever smaller batches, at last with all else set aside."""
+        key = calls[0].key
+        sizes = [min(len(calls), self._fitting.get(key, len(calls)))]
+        while sizes[-1] > 1:
+            sizes.append(sizes[-1] // 2)
 
-        def apart() -> list[Any]:
-            return [join_calls([call])[0] for call in calls]
+        def in_batches(size: int) -> list[Any]:
+            batches = [join_calls(calls[start : start + size]) for start in range(0, len(calls), size)]
+            if size < len(calls):
+                self._fitting[key] = size  # the next step need not fail first
+            return [result for batch in batches for result in batch]
 
-        return first_that_fits([lambda: join_calls(calls), apart, lambda: self._thriftily(apart)])
+        smallest = partial(in_batches, 1)
+        return first_that_fits([*(partial(in_batches, size) for size in sizes), lambda: self._thriftily(smallest)])
 
     def _thriftily(self, work: Callable[[], T]) -> T:
         with contextlib.ExitStack() as stack:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import PresetError
 from .preset import PRESETS, load_presets
+from .request import SIZE_STEP
+from .samplers import find_sampler, unfit_for_flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class Family:
         native_size: Side in pixels of the square it was trained on, where its files do not say.
         defaults: Request fields that suit it.
         preview: ``factors`` and ``bias`` of the linear preview, or None.
+        samplers: The samplers it can draw with; empty = all. Flow matching has its own, without schedules.
+        size_step: Sides are multiples of this: the VAE's shrinking × the patch of a transformer.
+        half: What its networks are run in on CUDA: ``float16`` or ``bfloat16``.
     """
 
     id: str
@@ -30,6 +35,18 @@ class Family:
     native_size: int
     defaults: Mapping[str, Any] = field(default_factory=dict)
     preview: Mapping[str, Any] | None = None
+    samplers: Sequence[str] = ()
+    size_step: int = SIZE_STEP
+    half: str = "float16"
+
+    def check_scheduler(self, name: str) -> None:
+        """Refuses a sampler that this family cannot draw with.
+
+        Raises:
+            InvalidRequest: It cannot; the sentence names the nearest that can.
+        """
+        if self.samplers and find_sampler(name).name not in self.samplers:
+            raise unfit_for_flow(name, self.samplers)
 
 
 def load_families(folder: Path = PRESETS / "families") -> tuple[dict[str, Family], tuple[PresetError, ...]]:

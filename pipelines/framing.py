@@ -16,10 +16,11 @@ class Frame:
 
     Attributes:
         size: Width and height of the result.
-        working_size: What the model paints: ``size``, each side raised to a multiple of 8.
+        working_size: What the model paints: ``size``, each side raised to a multiple of ``step``.
         image: The given picture at ``size``; None for text-to-image.
         mask_image: The mask at ``size``, mode L, 255 = repaint; None unless inpainting.
         mask_blur: Pixels of soft edge inside the mask.
+        step: What sides must be multiples of; 8, for transformers 16.
     """
 
     size: tuple[int, int]
@@ -27,16 +28,17 @@ class Frame:
     image: Image.Image | None = None
     mask_image: Image.Image | None = None
     mask_blur: int = 0
+    step: int = SIZE_STEP
 
     @property
     def working_image(self) -> Image.Image | None:
         """The given picture at ``working_size``, its edge repeated where it had to grow."""
-        return pad_to_multiple(self.image, SIZE_STEP) if self.image else None
+        return pad_to_multiple(self.image, self.step) if self.image else None
 
     @property
     def working_mask(self) -> Image.Image | None:
         """The mask at ``working_size``."""
-        return pad_to_multiple(self.mask_image, SIZE_STEP) if self.mask_image else None
+        return pad_to_multiple(self.mask_image, self.step) if self.mask_image else None
 
     def finish(self, painted: Image.Image) -> Image.Image:
         """Cuts a painted picture to the size asked and, after inpainting, lays it into the original.
@@ -53,14 +55,26 @@ class Frame:
         return paste_back(self.image, result, soften_mask(self.mask_image, self.mask_blur))
 
 
-def frame_for(request: GenerationRequest, native_size: int) -> Frame:
-    """Decides sizes: what the request says, else the given picture's own, else the model's native square."""
-    asked = (request.width, request.height) if request.width and request.height else None
+def size_for(request: GenerationRequest, native_size: int) -> tuple[int, int]:
+    """Decides width and height: what the request says, else the given picture's own, else the model's native square."""
+    if request.width and request.height:
+        return request.width, request.height
+    return request.image.size if isinstance(request, ImageToImageRequest) else (native_size, native_size)
+
+
+def frame_for(request: GenerationRequest, native_size: int, step: int = SIZE_STEP) -> Frame:
+    """Fits the request's pictures to its size, and that to what the model can paint.
+
+    Args:
+        request: What is asked for.
+        native_size: Side in pixels of the model's native square.
+        step: What the sides of a picture must be multiples of for the model.
+    """
+    size = size_for(request, native_size)
+    working = (-(-size[0] // step) * step, -(-size[1] // step) * step)
     if not isinstance(request, ImageToImageRequest):
-        size = asked or (native_size, native_size)
-        return Frame(size, size)
-    size = asked or request.image.size
-    working = (-(-size[0] // SIZE_STEP) * SIZE_STEP, -(-size[1] // SIZE_STEP) * SIZE_STEP)
+        return Frame(size, working, step=step)
+    image = cover(request.image, size)
     if not isinstance(request, InpaintRequest):
-        return Frame(size, working, cover(request.image, size))
-    return Frame(size, working, cover(request.image, size), cover(request.mask_image, size), request.mask_blur)
+        return Frame(size, working, image, step=step)
+    return Frame(size, working, image, cover(request.mask_image, size), request.mask_blur, step)

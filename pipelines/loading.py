@@ -10,12 +10,15 @@ from typing import Any
 
 import diffusers
 import torch
+from diffusers import AutoencoderTiny
 from safetensors import SafetensorError
 
 from .errors import ModelError
 from .families import Family
 from .models import ModelInfo
 from .previews import LatentProjection
+from .request import SIZE_STEP
+from .tiny_decoder import load_tiny_decoder
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class LoadedModel:
         components: What those classes are constructed with, but for the scheduler: networks, tokenizers, switches.
         scheduler_config: The checkpoint's own scheduler configuration, as saved; never changed.
         projection: The linear preview, or None where none is known.
+        tiny_decoder: The finer preview's network, or None where the model has none.
+        size_step: What the sides of a picture must be multiples of.
         key: What tells this loaded model's cached results from any other's.
     """
 
@@ -36,6 +41,8 @@ class LoadedModel:
     components: Mapping[str, Any] = field(repr=False)
     scheduler_config: Mapping[str, Any] = field(repr=False)
     projection: LatentProjection | None = None
+    tiny_decoder: AutoencoderTiny | None = field(default=None, repr=False)
+    size_step: int = SIZE_STEP
     key: Hashable = field(default_factory=object, repr=False)
 
     def pipeline(self, task: str, **replaced: Any) -> Any:
@@ -63,16 +70,29 @@ def choose_device(wanted: str = "auto") -> torch.device:
     return torch.device(wanted)
 
 
+def dtype_for(device: torch.device, half: str = "float16") -> torch.dtype:
+    """Half precision on CUDA, float32 elsewhere.
+
+    Args:
+        device: Where networks run.
+        half: Which half precision suits them: ``float16``, or ``bfloat16`` where the chip has it.
+    """
+    if device.type != "cuda":
+        return torch.float32
+    brain = half == "bfloat16" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if brain else torch.float16
+
+
 def load_model(info: ModelInfo, family: Family, device: torch.device) -> LoadedModel:
     """Loads a checkpoint in diffusers' layout: from disk alone, ``.safetensors`` only, no code of its own.
 
-    Half precision on CUDA, float32 elsewhere.
+    In the precision of :func:`dtype_for`.
 
     Raises:
         ModelError: Files are missing or damaged; the sentence names the model.
     """
     pipelines = {task: getattr(diffusers, name) for task, name in family.pipelines.items()}
-    dtype = torch.float16 if device.type == "cuda" else torch.float32
+    dtype = dtype_for(device, family.half)
     switches = inspect.signature(pipelines["text_to_image"].__init__).parameters
     unchecked = {"safety_checker": None, "requires_safety_checker": False} if "safety_checker" in switches else {}
     try:
@@ -94,7 +114,8 @@ def load_model(info: ModelInfo, family: Family, device: torch.device) -> LoadedM
         name: loaded.config[name] for name in switches if name not in loaded.components and name in loaded.config
     }
     projection = LatentProjection.from_data(info.preview) if info.preview else None
-    return LoadedModel(info, pipelines, components, _normal(saved), projection)
+    tiny_decoder = load_tiny_decoder(info.folder, components["vae"].config.latent_channels, device, dtype)
+    return LoadedModel(info, pipelines, components, _normal(saved), projection, tiny_decoder, family.size_step)
 
 
 def _normal(saved: Mapping[str, Any]) -> dict[str, Any]:

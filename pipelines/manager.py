@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .control import Control
 from .errors import InvalidRequest, ReverieError
@@ -27,16 +27,23 @@ class PipelineManager:
     Args:
         models_dirs: Folders with models in diffusers' layout; the starter model is always there.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        previews: Whether steps carry a preview of the clean guess.
+        previews: Whether steps carry a preview of the clean guess; ``fine`` = by the small decoder in the model's
+            folder ``taesd``, where it has one.
 
     Raises:
         ModelError: One of ``models_dirs`` is no folder.
     """
 
-    def __init__(self, models_dirs: Sequence[str | Path] = (), *, device: str = "auto", previews: bool = True) -> None:
+    def __init__(
+        self,
+        models_dirs: Sequence[str | Path] = (),
+        *,
+        device: str = "auto",
+        previews: bool | Literal["fine"] = True,
+    ) -> None:
         self._catalogue = Catalogue(models_dirs)
         self._device = device
-        self._previews = previews
+        self._previews: bool | Literal["fine"] = previews
         self._opening = threading.Lock()
         self._workshop: Workshop | None = None
         self._status = "Starting…"
@@ -66,6 +73,7 @@ class PipelineManager:
             ``GenerationStarted``, then ``StepCompleted`` and ``ImageFinished`` as they happen, ``GenerationFinished``.
 
         Raises:
+            InvalidRequest: The model cannot do the task, or cannot draw with the ``scheduler``.
             ModelError: The model is missing or cannot be loaded.
             GenerationError: The picture could not be made.
         """
@@ -73,8 +81,20 @@ class PipelineManager:
         if request.task not in info.tasks:
             able = next((other.id for other in self.models() if request.task in other.tasks), STARTER_ID)
             raise InvalidRequest("model", f"model is {info.id!r}, which cannot do {request.task}; choose {able!r}.")
+        self._catalogue.family(info).check_scheduler(request.scheduler)
         run = self._open().run(info, request, owner=owner, control=control, previews=self._previews)
         yield from run.events()
+
+    def fits(self, requests: Sequence[GenerationRequest]) -> bool:
+        """Tells whether requests can be under way together in the memory that is free now; one alone may always try.
+
+        Raises:
+            ModelError: The model of one is missing.
+        """
+        if len(requests) < 2 or self._workshop is None:
+            return True
+        native = [self._catalogue.find(request.model).native_size for request in requests]
+        return self._workshop.fits([(request, size) for request, size in zip(requests, native, strict=True)])
 
     def warm_up(self) -> None:
         """Imports torch and loads the starter model, so that the first picture starts at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from .denoiser import Lane
 from .errors import GenerationError
 from .framing import Frame
 from .loading import LoadedModel
-from .previews import watch_clean_guess
+from .previews import unpack_latents, watch_clean_guess
 from .request import GenerationRequest, ImageToImageRequest, InpaintRequest
 from .schedulers import build_scheduler
 from .seeds import generator_for
@@ -69,18 +70,25 @@ def paint(
                 f"The picture became not-a-number at step {done}; use another scheduler than {request.scheduler!r}, "
                 "fewer steps, or a lower guidance_scale."
             )
-        on_step(done, pipeline.num_timesteps, guess)
+        on_step(done, pipeline.num_timesteps, unpack_latents(guess, *frame.working_size))
 
     watch_clean_guess(scheduler, step_done)
     try:
-        result = pipeline(**pipeline_arguments(request, frame), **embeddings, generator=generator_for(seed))
+        arguments = pipeline_arguments(request, frame, pipeline)
+        result = pipeline(**arguments, **embeddings, generator=generator_for(seed))
     finally:
         pipeline.maybe_free_model_hooks()
     return frame.finish(result.images[0].convert("RGB"))
 
 
-def pipeline_arguments(request: GenerationRequest, frame: Frame) -> dict[str, Any]:
-    """What the task's diffusers pipeline is called with, but for prompts and noise."""
+def pipeline_arguments(request: GenerationRequest, frame: Frame, pipeline: Any = None) -> dict[str, Any]:
+    """What the task's diffusers pipeline is called with, but for prompts and noise.
+
+    Args:
+        request: What is asked for.
+        frame: Sizes and fitted pictures.
+        pipeline: The pipeline; image-to-image takes the picture's size in some and must be told it in others.
+    """
     width, height = frame.working_size
     arguments: dict[str, Any] = {
         "num_inference_steps": request.num_inference_steps,
@@ -90,7 +98,7 @@ def pipeline_arguments(request: GenerationRequest, frame: Frame) -> dict[str, An
         arguments |= {"image": frame.working_image, "strength": request.strength}
     if isinstance(request, InpaintRequest):
         arguments |= {"mask_image": frame.working_mask}
-    if request.task != "image_to_image":  # which takes the picture's size
+    if request.task != "image_to_image" or "width" in inspect.signature(type(pipeline).__call__).parameters:
         arguments |= {"width": width, "height": height}
     return arguments
 
@@ -100,7 +108,8 @@ def count_steps(model: LoadedModel, request: GenerationRequest) -> int:
     image-to-image fewer.
     """
     scheduler = build_scheduler(request.scheduler, model.scheduler_config, seed=0)
-    scheduler.set_timesteps(request.num_inference_steps)
+    shift = {"mu": 1.0} if scheduler.config.get("use_dynamic_shifting") else {}  # moves the steps, not their number
+    scheduler.set_timesteps(request.num_inference_steps, **shift)
     if not isinstance(request, ImageToImageRequest):
         return len(scheduler.timesteps)
     pipeline = model.pipeline(request.task, scheduler=scheduler)

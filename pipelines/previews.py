@@ -15,6 +15,9 @@ from PIL import Image
 
 OnStep = Callable[[torch.Tensor], None]
 
+Draw = Callable[[torch.Tensor], bytes | None]
+"""Makes a preview of a clean guess, as JPEG bytes, or none."""
+
 
 @dataclass(frozen=True)
 class LatentProjection:
@@ -49,10 +52,30 @@ class LatentProjection:
         values = latents[0].detach().to("cpu", torch.float32).numpy()
         rgb = np.tensordot(values, np.asarray(self.factors, dtype=np.float32), axes=(0, 0))
         rgb = (rgb + np.asarray(self.bias, dtype=np.float32) - self.black) * (255.0 / (1.0 - self.black))
-        picture = Image.fromarray(np.nan_to_num(rgb).clip(0, 255).astype(np.uint8), "RGB")
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=88, subsampling=0)
-        return buffer.getvalue()
+        return to_jpeg(Image.fromarray(np.nan_to_num(rgb).clip(0, 255).astype(np.uint8), "RGB"))
+
+
+def to_jpeg(picture: Image.Image) -> bytes:
+    """Encodes a preview: small, with colours as sharp as brightness."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=88, subsampling=0)
+    return buffer.getvalue()
+
+
+def unpack_latents(latents: torch.Tensor, width: int, height: int) -> torch.Tensor:
+    """Lays Flux's tokens, each 2 × 2 latents of every channel, out as the picture they are; others are left alone.
+
+    Args:
+        latents: Shape [batch, tokens, channels × 4], or already [batch, channels, rows, columns].
+        width: Of the picture, in any unit; only the shape matters.
+        height: Likewise.
+    """
+    if latents.ndim == 4:
+        return latents
+    batch, tokens, depth = latents.shape
+    rows = round(math.sqrt(tokens * height / width))
+    patches = latents.reshape(batch, rows, tokens // rows, depth // 4, 2, 2)
+    return patches.permute(0, 3, 1, 4, 2, 5).reshape(batch, depth // 4, rows * 2, tokens // rows * 2)
 
 
 def watch_clean_guess(scheduler: Any, on_step: OnStep) -> None:

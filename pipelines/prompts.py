@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -11,7 +12,8 @@ def encode_prompts(pipeline: Any, prompt: str, negative_prompt: str, guidance_sc
     """Encodes both prompts; call it on the engine thread, since tokenizers and encoders are shared.
 
     Stable Diffusion 1.x/2.x: as diffusers does where the text fits, else in chunks of the encoder's length laid end
-    to end (as A1111 does, so that nothing is cut). Stable Diffusion XL: diffusers' own ``encode_prompt``.
+    to end (as A1111 does, so that nothing is cut). Stable Diffusion XL and 3, Flux: diffusers' own ``encode_prompt``.
+    Flux has its guidance trained in and takes no negative prompt.
 
     Args:
         pipeline: A pipeline that holds the tokenizer and the real text encoder.
@@ -24,19 +26,7 @@ def encode_prompts(pipeline: Any, prompt: str, negative_prompt: str, guidance_sc
     """
     guided = guidance_scale > 1.0
     if getattr(pipeline, "tokenizer_2", None) is not None:
-        names = (
-            "prompt_embeds",
-            "negative_prompt_embeds",
-            "pooled_prompt_embeds",
-            "negative_pooled_prompt_embeds",
-        )
-        encoded = pipeline.encode_prompt(
-            prompt=prompt,
-            negative_prompt=negative_prompt,
-            do_classifier_free_guidance=guided,
-            num_images_per_prompt=1,
-        )
-        return {name: value for name, value in zip(names, encoded, strict=True) if value is not None}
+        return _by_diffusers(pipeline, prompt, negative_prompt, guided=guided)
     positive = _encode(pipeline, prompt)
     if not guided:
         return {"prompt_embeds": positive}
@@ -46,6 +36,23 @@ def encode_prompts(pipeline: Any, prompt: str, negative_prompt: str, guidance_sc
         "prompt_embeds": _lengthen(pipeline, positive, length),
         "negative_prompt_embeds": _lengthen(pipeline, negative, length),
     }
+
+
+def _by_diffusers(pipeline: Any, prompt: str, negative_prompt: str, *, guided: bool) -> dict[str, Any]:
+    """Both prompts as the pipeline's own encoders understand them."""
+    if "negative_prompt" not in inspect.signature(pipeline.encode_prompt).parameters:
+        embeddings, pooled, _places = pipeline.encode_prompt(prompt=prompt, prompt_2=None)
+        return {"prompt_embeds": embeddings, "pooled_prompt_embeds": pooled}
+    names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+    others = {"prompt_2": None, "prompt_3": None} if hasattr(pipeline, "text_encoder_3") else {}
+    encoded = pipeline.encode_prompt(
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        do_classifier_free_guidance=guided,
+        num_images_per_prompt=1,
+        **others,
+    )
+    return {name: value for name, value in zip(names, encoded, strict=True) if value is not None}
 
 
 def _encode(pipeline: Any, text: str) -> torch.Tensor:

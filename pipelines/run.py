@@ -13,6 +13,7 @@ import torch
 from .caches import TensorCache
 from .control import Control
 from .denoiser import Engine, Lane
+from .drawing import PreviewChoice, preview_drawer
 from .errors import Cancelled, GenerationError, OutOfMemory, ReverieError
 from .events import (
     GenerationEvent,
@@ -44,7 +45,7 @@ class Run:
         cache: Results that need not be made twice.
         owner: On whose behalf the engine is used.
         control: Wishes to heed on the way.
-        previews: Whether steps carry a preview.
+        previews: Whether steps carry a preview; ``fine`` = by the model's small decoder, where it has one.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Run:
         *,
         owner: str = "",
         control: Control | None = None,
-        previews: bool = True,
+        previews: PreviewChoice = True,
     ) -> None:
         self._engine, self._model, self._request, self._cache = engine, model, request, cache
         self._owner, self._control, self._previews = owner, control or Control(), previews
@@ -115,12 +116,12 @@ class Run:
         )
 
     def _paint_all(self, model: LoadedModel) -> None:
-        frame = frame_for(self._request, model.info.native_size)
+        frame = frame_for(self._request, model.info.native_size, model.size_step)
         self._size = frame.size
         seeds = resolve_seeds(self._request.seed, self._request.num_images_per_prompt)
         self._events.put(GenerationStarted(seeds, count_steps(model, self._request)))
         embeddings: dict[str, Any] = {}
-        together = self._pictures_together(frame)
+        together = pictures_together(frame.working_size, len(seeds), self._engine.largest_batch)
         for first in range(0, len(seeds), together):
             indices = range(first, min(first + together, len(seeds)))
             self._open_lanes(indices)
@@ -130,10 +131,6 @@ class Run:
             finally:
                 for lane in self._lanes.values():
                     lane.close()
-
-    def _pictures_together(self, frame: Frame) -> int:
-        width, height = frame.working_size
-        return max(1, min(self._engine.largest_batch, PIXELS_TOGETHER // (width * height)))
 
     def _open_lanes(self, indices: range) -> None:
         """One convoy for all, or a convoy each where no picture may share a step."""
@@ -159,9 +156,10 @@ class Run:
         failures: list[BaseException] = []
 
         def paint_one(index: int, lane: Lane) -> None:
+            draw = preview_drawer(model, self._previews, lane)
+
             def on_step(step: int, total_steps: int, guess: torch.Tensor) -> None:
-                preview = model.projection.to_jpeg(guess) if self._previews and model.projection else None
-                self._events.put(StepCompleted(step, total_steps, preview, index))
+                self._events.put(StepCompleted(step, total_steps, draw(guess), index))
 
             try:
                 seed = seeds[index]
@@ -187,3 +185,8 @@ class Run:
             thread.join()
         if failures:
             raise failures[0]
+
+
+def pictures_together(size: tuple[int, int], pictures: int, largest_batch: int) -> int:
+    """How many pictures of one request, all of one size, are painted at once."""
+    return max(1, min(pictures, largest_batch, PIXELS_TOGETHER // (size[0] * size[1])))

@@ -45,6 +45,7 @@ class Sampler:
         calls_per_step: Network calls a step: 1 or 2.
         repeats_a_step: Whether it runs one timestep twice to get going (PLMS).
         largest_steps: Most ``num_inference_steps`` it can run.
+        flow: The class that does it for flow matching (Stable Diffusion 3, Flux); empty where there is none.
         fidelity: ``same`` algorithm as the name means elsewhere, ``close``, or ``own`` class; why, if need
             be.
     """
@@ -60,6 +61,7 @@ class Sampler:
     calls_per_step: int = 1
     repeats_a_step: bool = False
     largest_steps: int = 150
+    flow: str = ""
 
     def calls(self, num_inference_steps: int) -> int:
         """Counts the network calls of a whole picture from noise.
@@ -71,7 +73,7 @@ class Sampler:
 
 
 SAMPLERS: Final = (
-    Sampler("Euler", "K Euler", "EulerDiscreteScheduler", "same"),
+    Sampler("Euler", "K Euler", "EulerDiscreteScheduler", "same", flow="FlowMatchEulerDiscreteScheduler"),
     Sampler(
         "Euler a",
         "K Euler Ancestral",
@@ -81,7 +83,14 @@ SAMPLERS: Final = (
         schedules=tuple(SPACINGS),
     ),
     Sampler("LMS", "K LMS", "LMSDiscreteScheduler", "same; close where a picture is given"),
-    Sampler("Heun", "K Heun", "HeunDiscreteScheduler", "same", calls_per_step=2),
+    Sampler(
+        "Heun",
+        "K Heun",
+        "HeunDiscreteScheduler",
+        "same",
+        calls_per_step=2,
+        flow="FlowMatchHeunDiscreteScheduler",
+    ),
     Sampler("DPM2", "K DPM 2", "KDPM2DiscreteScheduler", "close", automatic="Karras", calls_per_step=2),
     Sampler(
         "DPM2 a",

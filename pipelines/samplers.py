@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,6 +81,19 @@ def check_steps(name: str, num_inference_steps: int) -> None:
             f"num_inference_steps is {num_inference_steps}, and {sampler.name} runs at most "
             f"{sampler.largest_steps}; lower it, or choose another sampler.",
         )
+
+
+def unfit_for_flow(name: str, able: Sequence[str]) -> InvalidRequest:
+    """Words that a flow-matching model (Stable Diffusion 3, Flux) cannot draw with a sampler.
+
+    Args:
+        name: As it was asked for.
+        able: The samplers that the model can draw with.
+    """
+    near = difflib.get_close_matches(find_sampler(name).sampler.name, able, n=1, cutoff=0.0)[0]
+    return InvalidRequest(
+        "scheduler", f"scheduler is {_shown(name)}, which cannot draw with this flow-matching model; use {near!r}."
+    )
 
 
 def sampler_choices() -> list[tuple[str, str]]:

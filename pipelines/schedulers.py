@@ -14,8 +14,8 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin
 
 from .dpmpp_2s_ancestral import DPMSolver2SAncestralScheduler
 from .dpmpp_sde import QuietDPMSolverSDEScheduler
-from .sampler_table import SIGMA_FLAGS, SPACINGS
-from .samplers import SamplerChoice, find_sampler
+from .sampler_table import NATIVE, SAMPLERS, SIGMA_FLAGS, SPACINGS
+from .samplers import SamplerChoice, find_sampler, unfit_for_flow
 
 
 def build_scheduler(name: str, config: Mapping[str, Any], *, seed: int | Sequence[int] | None = None) -> SchedulerMixin:
@@ -25,6 +25,8 @@ def build_scheduler(name: str, config: Mapping[str, Any], *, seed: int | Sequenc
     ``TheClass.from_config(config, **overrides)`` with the overrides of the sampler's row; a schedule adds its
     flag. What another picture's scheduler may have left in ``config`` is overruled: each flag is set.
 
+    For flow matching a bare name is the flow class with the checkpoint's own config, its shift included.
+
     Args:
         name: A sampler, with or without a schedule, in any spelling ``find_sampler`` knows.
         config: The checkpoint's scheduler config, as it was when the checkpoint was loaded.
@@ -32,15 +34,34 @@ def build_scheduler(name: str, config: Mapping[str, Any], *, seed: int | Sequenc
             does not come from the generator. None is seed 0, never a random one.
 
     Raises:
-        InvalidRequest: No such sampler, or not with that schedule.
+        InvalidRequest: No such sampler, or not with that schedule, or not for flow matching.
     """
     choice = find_sampler(name)
+    if is_flow(config):
+        return _flow_scheduler(choice, config)
     scheduler = copy.deepcopy(_prototype(choice, json.dumps(dict(config), sort_keys=True, default=_plain)))
     if hasattr(scheduler, "noise_sampler_seed"):
         noise_seed = 0 if seed is None else seed
         scheduler.noise_sampler_seed = noise_seed if isinstance(noise_seed, int) else list(noise_seed)
         scheduler.register_to_config(noise_sampler_seed=scheduler.noise_sampler_seed)
     _drop_timestep_before_first(scheduler)
+    return scheduler
+
+
+def is_flow(config: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint's scheduler config is one for flow matching (Lipman et al. 2022)."""
+    return str(config.get("_class_name", "")).startswith("FlowMatch")
+
+
+def _flow_scheduler(choice: SamplerChoice, config: Mapping[str, Any]) -> SchedulerMixin:
+    """The flow class as the checkpoint configures it; what it does not know stays out of it."""
+    if not choice.sampler.flow or choice.schedule != NATIVE:
+        raise unfit_for_flow(choice.name, [sampler.name for sampler in SAMPLERS if sampler.flow])
+    flow_class = getattr(diffusers, choice.sampler.flow)
+    known = inspect.signature(flow_class.__init__).parameters
+    if config.get("use_dynamic_shifting") and "use_dynamic_shifting" not in known:
+        raise unfit_for_flow(choice.name, [SAMPLERS[0].name])  # Heun cannot shift by size
+    scheduler: SchedulerMixin = flow_class.from_config({key: value for key, value in config.items() if key in known})
     return scheduler
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -38,11 +39,11 @@ class SharedDenoiser(StandIn):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Parks the call and gives this lane's slice of the result."""
-        network, lane = self.__dict__["network"], self.__dict__["lane"]
-        if len(args) < 2:  # transformers are called by keyword
-            names = ("sample" if "sample" in kwargs else "hidden_states", "timestep")
-            args = (*args, *(kwargs.pop(name) for name in names[len(args) :]))
-        return lane.denoise(network, args, kwargs)
+        return self.__dict__["lane"].denoise(self.__dict__["network"], args, kwargs)
+
+    def cache_context(self, *_args: Any, **_kwargs: Any) -> contextlib.AbstractContextManager[None]:
+        """Does nothing: diffusers would note on the network, which others share, whose call it is in."""
+        return contextlib.nullcontext()
 
 
 class SharedVae(StandIn):

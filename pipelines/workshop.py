@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import diffusers
@@ -14,13 +14,16 @@ import torch
 import transformers
 
 from .caches import TensorCache
+from .capacity import bytes_needed, fits, free_bytes
 from .control import Control
 from .denoiser import Engine
-from .loading import LoadedModel, choose_device, load_model
+from .drawing import PreviewChoice
+from .framing import size_for
+from .loading import LoadedModel, choose_device, dtype_for, load_model
 from .memory import set_aside
 from .models import Catalogue, ModelInfo
 from .request import GenerationRequest
-from .run import Run
+from .run import Run, pictures_together
 
 MODELS_KEPT: Final = 2
 
@@ -87,7 +90,7 @@ class Workshop:
         *,
         owner: str,
         control: Control | None,
-        previews: bool,
+        previews: PreviewChoice,
     ) -> Run:
         """Prepares a request's run; it starts when its events are read."""
         return Run(
@@ -99,6 +102,15 @@ class Workshop:
             control=control,
             previews=previews,
         )
+
+    def fits(self, requests: Sequence[tuple[GenerationRequest, int]]) -> bool:
+        """Tells whether requests, each with its model's native size, can be under way together in free memory."""
+        needed = []
+        for request, native_size in requests:
+            size = size_for(request, native_size)
+            pictures = pictures_together(size, request.num_images_per_prompt, self._engine.largest_batch)
+            needed.append(bytes_needed(size[0] * size[1], pictures, dtype_for(self.device)))
+        return fits(needed, free_bytes(self.device))
 
     def close(self) -> None:
         """Stops every running picture and ends the engine."""

@@ -17,7 +17,7 @@ from pipelines.errors import GenerationError, OutOfMemory
 from pipelines.events import ImageFinished
 from pipelines.loading import LoadedModel
 from pipelines.manager import PipelineManager
-from pipelines.request import ImageToImageRequest
+from pipelines.request import ImageToImageRequest, TextToImageRequest
 
 START = Image.effect_noise((64, 64), 90).convert("RGB")
 PLACES = ("encode", "step", "decode")
@@ -138,6 +138,26 @@ def test_a_batch_that_does_not_fit_is_taken_apart(manager: PipelineManager, mode
     assert 4 in sizes
     for event in events:
         assert (np.asarray(event.image) == seeds[event.index]).all(), "taken apart, each is as if alone"
+
+
+def test_a_batch_is_halved_once_and_the_steps_after_it_know(manager: PipelineManager, model: LoadedModel) -> None:
+    asked = {"num_images_per_prompt": 4, "seed": 5, "prompt": "a boat", "num_inference_steps": 4, "model": "tiny"}
+    sizes: list[int] = []
+
+    def refuse_eight(module: Any, args: Any, kwargs: Any) -> None:
+        sizes.append(args[0].shape[0])
+        if args[0].shape[0] > 4:
+            no_memory(None)
+
+    for _ in range(2):  # whoever comes after everybody has gone finds all memory there again, and tries
+        hook = model.components["unet"].register_forward_pre_hook(refuse_eight, with_kwargs=True)
+        try:
+            events = list(manager.generate(TextToImageRequest(**asked)))
+        finally:
+            hook.remove()
+        assert sizes == [8] + [4, 4] * 4
+        assert sum(isinstance(event, ImageFinished) for event in events) == 4
+        sizes.clear()
 
 
 def test_half_precision_that_overflows_is_decoded_again_in_full() -> None:

@@ -7,6 +7,7 @@ That job steps aside, keeps what it has done, and is its owner's next to go on.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 
 from .job import Job
 from .line import Line
@@ -18,14 +19,17 @@ class Floor:
     Args:
         places: Jobs at work at once.
         may_interrupt: Whether a job at work can step aside without losing anything.
+        fits: Whether memory suffices for jobs that are begun together; not asked for a job that would be alone.
 
     Attributes:
         line: Who waits for a place.
     """
 
-    def __init__(self, places: int, *, may_interrupt: bool) -> None:
+    def __init__(
+        self, places: int, *, may_interrupt: bool, fits: Callable[[Sequence[Job]], bool] = lambda _jobs: True
+    ) -> None:
         self.line = Line()
-        self._places, self._may_interrupt = places, may_interrupt
+        self._places, self._may_interrupt, self._fits = places, may_interrupt, fits
         self._at_work: list[Job] = []  # those that came last at the end
         self._paused: list[Job] = []  # begun, and paused since
 
@@ -66,7 +70,8 @@ class Floor:
         order = self.line.in_order()
         if not order:
             return None
-        if len(self._at_work) < self._places:
+        busy = [*self._at_work, *self._paused]
+        if len(self._at_work) < self._places and (not self._at_work or self._fits([*busy, order[0]])):
             job = self.line.take()
             self._at_work.append(job)
             return job, True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
@@ -29,7 +29,8 @@ class BackEnd(Protocol):
 
     Its ``generate`` may take ``owner`` and ``control`` besides, as the manager's does. One that takes no control is
     closed when its job is paused, and asked for the unfinished pictures again when the job goes on; a skipped
-    picture of its is thrown away.
+    picture of its is thrown away. It may have ``fits(requests)``, too, which tells whether memory suffices for them
+    together.
     """
 
     def generate(self, request: GenerationRequest) -> Iterator[GenerationEvent]:
@@ -53,6 +54,14 @@ class Runner:
         self._back_end, self._keep, self._kept = back_end, keep, kept
         taken = inspect.signature(back_end.generate).parameters
         self._names_owner, self.heeds = "owner" in taken, "control" in taken
+
+    def fits(self, jobs: Sequence[Job]) -> bool:
+        """Whether the back end has memory for these jobs together; one that cannot tell is asked for all at once."""
+        ask = getattr(self._back_end, "fits", None)
+        try:
+            return ask is None or bool(ask([job.request for job in jobs]))
+        except ReverieError:
+            return True  # what is wrong with a request is told when it is made
 
     def run(self, job: Job) -> tuple[JobState, str | None]:
         """Makes a job's pictures; whatever goes wrong, it says how the job ended and never raises."""

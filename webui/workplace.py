@@ -54,7 +54,7 @@ class Workplace:
         self.room, self.registry = room, registry
         self._journal = journal
         self._runner = Runner(back_end, keep, self._kept)
-        self.floor = Floor(workers, may_interrupt=self._runner.heeds)
+        self.floor = Floor(workers, may_interrupt=self._runner.heeds, fits=self._runner.fits)
         self._threads: dict[Job, threading.Thread] = {}
         self._forgotten: list[Job] = []  # by the registry, and not by the journal yet
         self._started, self._closed = started, False
