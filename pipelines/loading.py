@@ -97,8 +97,10 @@ def load_model(info: ModelInfo, family: Family, device: torch.device) -> LoadedM
     unchecked = {"safety_checker": None, "requires_safety_checker": False} if "safety_checker" in switches else {}
     try:
         saved = json.loads((info.folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
+        index = json.loads((info.folder / "model_index.json").read_text(encoding="utf-8"))
+        left_out = {name: None for name in switches if index.get(name) == [None, None]}  # Stable Diffusion 3 without T5
         loaded = pipelines["text_to_image"].from_pretrained(
-            info.folder, dtype=dtype, local_files_only=True, use_safetensors=True, **unchecked
+            info.folder, dtype=dtype, local_files_only=True, use_safetensors=True, **(left_out | unchecked)
         )
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
         reason = str(error).strip().split("\n")[0]

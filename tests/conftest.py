@@ -58,8 +58,9 @@ def tiny_model_dir(tiny_pipeline: StableDiffusionPipeline, tmp_path_factory: pyt
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A running Chromium; one for each test file, because it keeps an event loop open meanwhile."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE / 2)  # its own five seconds are short for a machine with other work
     path = find_chromium()
     if path is None:
         pytest.fail(SENTENCE)

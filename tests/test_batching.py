@@ -86,3 +86,26 @@ def test_added_conditions_are_joined_inside_their_dictionary() -> None:
     ]
     for place, result in enumerate(join_calls(calls), start=1):
         assert (result[0] == 11 * place).all() and result[0].shape == (2, 1, 2, 2)
+
+
+@torch.no_grad()
+def test_what_has_no_row_for_each_sample_is_shared_only_where_it_is_equal() -> None:
+    def network(*, hidden_states: torch.Tensor, places: torch.Tensor, timestep: torch.Tensor) -> tuple[torch.Tensor]:
+        assert places.shape == (3, 2)
+        return (hidden_states + places.sum() + timestep[:, None, None],)
+
+    def placed(fill: float, places: float) -> Call:
+        return Call(
+            network,
+            kwargs={
+                "hidden_states": torch.full((1, 3, 4), fill),
+                "places": torch.full((3, 2), places),
+                "timestep": torch.tensor([fill]),
+            },
+        )
+
+    calls = [placed(1.0, 2.0), placed(5.0, 2.0)]
+    assert calls[0].key == calls[1].key and calls[0].size == 1
+    first, second = join_calls(calls)
+    assert (first[0] == 1 + 12 + 1).all() and (second[0] == 5 + 12 + 5).all()
+    assert placed(1.0, 2.0).key != placed(1.0, 3.0).key

@@ -24,12 +24,6 @@ new MutationObserver(() => {
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def patience() -> None:
-    """Playwright's own five seconds are short for a machine with other work."""
-    expect.set_options(timeout=30_000)
-
-
 @pytest.fixture
 def at(page: Page, studio: str) -> Iterator[Page]:
     """The page, open, with every request to somewhere else noted; there must be none."""

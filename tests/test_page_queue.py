@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("playwright")
-
 from playwright.sync_api import Page, expect
 
-from tests.test_page import newest, open_advanced, open_page, set_number
-
-expect.set_options(timeout=30_000)
+from tests.test_page import newest, open_advanced, open_page, pixels, png_of, set_number
 
 
 def test_a_job_is_paused_found_again_resumed_and_loses_a_picture(page: Page, studio: str) -> None:
@@ -41,3 +37,38 @@ def test_a_job_is_paused_found_again_resumed_and_loses_a_picture(page: Page, stu
     seeds = [int(tile.get_attribute("data-seed") or -1) for tile in newest(page).locator(".tile").all()]
     assert len(seeds) == 2
     assert seeds[1] == seeds[0] + 2
+
+
+@pytest.mark.parametrize(
+    ("times", "pictures", "side"),
+    [(5, 4, 128), pytest.param(50, 8, 256, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])],
+)
+def test_a_page_opened_again_and_again_shows_the_same_job_and_then_its_picture(
+    page: Page, studio: str, times: int, pictures: int, side: int
+) -> None:
+    open_page(page, studio)
+    open_advanced(page)
+    set_number(page, "num_inference_steps", 150)
+    set_number(page, "num_images_per_prompt", pictures)
+    page.get_by_role("button", name="Set width and height").first.click()
+    for name in ("Width", "Height"):
+        page.get_by_label(name).first.fill(str(side))
+        page.get_by_label(name).first.press("Tab")
+    page.locator("#prompt textarea").fill("a green square on a white background")
+    page.locator("#dream").click()
+    row = page.locator("article.row.live")
+    expect(row.locator(".tile img:visible")).to_have_count(pictures)
+    job, step = row.get_attribute("data-job"), 0
+
+    for _ in range(times):
+        open_page(page, studio)
+        expect(row.locator(".tile img:visible")).to_have_count(pictures)
+        assert row.get_attribute("data-job") == job
+        reached = int(row.locator(".tile figcaption").first.inner_text().split()[1])
+        assert reached >= step, "the job went on while nobody watched"
+        step = reached
+
+    expect(row).to_have_count(0, timeout=900_000)
+    assert step > 1
+    expect(newest(page).locator(".tile")).to_have_count(pictures)
+    assert pixels(png_of(page, newest(page).locator(".tile").first)).shape == (side, side, 3)
