@@ -32,12 +32,13 @@ def free_bytes(device: torch.device, cgroup: Path = _CGROUP) -> int:
 
     Args:
         device: Where pictures are made.
-        cgroup: Where Linux tells a container's limit (cgroup v2, ``memory.max`` and what is used of it, without file cache).
+        cgroup: Where Linux tells a container's limit (cgroup v2, ``memory.max``, and what is used of it
+            but for the file cache).
     """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free) + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return min([psutil.virtual_memory().available, *_left_in_container(cgroup)])
+    return min([int(psutil.virtual_memory().available), *_left_in_container(cgroup)])
 
 
 def fits(needed: Iterable[int], free: int) -> bool:

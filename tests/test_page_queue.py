@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
+from playwright.sync_api import Locator, Page, expect
 
-from playwright.sync_api import Page, expect
-
+from tests.studio import Studio
 from tests.test_page import newest, open_advanced, open_page, pixels, png_of, set_number
 
 
@@ -72,3 +76,48 @@ def test_a_page_opened_again_and_again_shows_the_same_job_and_then_its_picture(
     assert step > 1
     expect(newest(page).locator(".tile")).to_have_count(pictures)
     assert pixels(png_of(page, newest(page).locator(".tile").first)).shape == (side, side, 3)
+
+
+def test_a_waiting_job_goes_first_and_a_failed_one_is_tried_again(
+    page: Page, new_studio: Callable[..., Studio], tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_model_dir, tmp_path / "models" / "tiny")
+    weights = tmp_path / "models" / "tiny" / "unet" / "diffusion_pytorch_model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:1000])
+    studio = new_studio("--at-once", "1", "--models-dir", str(tmp_path / "models"))
+    try:
+        open_page(page, studio.url)
+        open_advanced(page)
+        set_number(page, "num_images_per_prompt", 8)
+        set_number(page, "num_inference_steps", 150)
+        for prompt in ("first", "second", "third"):
+            page.locator("#prompt textarea").fill(prompt)
+            page.locator("#dream").click()
+            expect(page.locator("article.row.live .row-prompt").first).to_have_text(prompt)
+            set_number(page, "num_images_per_prompt", 1)
+            set_number(page, "num_inference_steps", 4)
+
+        def row(prompt: str) -> Locator:
+            return page.locator("article.row", has=page.locator(".row-prompt", has_text=prompt))
+
+        expect(row("third").locator(".row-note")).to_contain_text("Waiting, 1 ahead")
+        row("third").get_by_role("button", name="Go first").click()
+        expect(row("third").locator(".row-note")).to_contain_text("Next in line")
+        expect(row("second").locator(".row-note")).to_contain_text("Waiting, 1 ahead")
+        row("first").get_by_role("button", name="Stop").click()
+        for prompt in ("second", "third"):
+            expect(page.locator("article.row[data-row]", has_text=prompt)).to_have_count(1)
+
+        page.locator("#model input").click()
+        page.get_by_role("option", name="tiny").click()
+        page.locator("#prompt textarea").fill("with a damaged model")
+        page.locator("#dream").click()
+        failed = page.locator("article.row.failed")
+        expect(failed.locator(".failure")).to_contain_text("model 'tiny' in tiny cannot be loaded")
+        weights.write_bytes(whole)
+        failed.get_by_role("button", name="Try again").click()
+        expect(failed).to_have_count(0)
+        expect(newest(page).locator(".row-prompt")).to_have_text("with a damaged model")
+    finally:
+        studio.stop()

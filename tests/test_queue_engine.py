@@ -43,7 +43,9 @@ def pictures() -> dict[tuple[str, int], Image.Image]:
 
 
 @pytest.fixture
-def new_queue(manager: PipelineManager, pictures: dict[tuple[str, int], Image.Image]) -> Iterator[Callable[..., JobQueue]]:
+def new_queue(
+    manager: PipelineManager, pictures: dict[tuple[str, int], Image.Image]
+) -> Iterator[Callable[..., JobQueue]]:
     before = set(threading.enumerate())
     queues: list[JobQueue] = []
 

@@ -36,6 +36,7 @@ from .stage import lay_out_easel, lay_out_results
 from .studio import Studio
 from .theme import HERE, head, make_theme
 from .topbar import lay_out_topbar
+from .wishes import wire_wishes
 
 if TYPE_CHECKING:
     from pipelines.events import ImageFinished
@@ -112,6 +113,7 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int
                 results = lay_out_results(studio)
         original = gr.State(None)
         wire_dreaming(studio, panel, easel, results)
+        wire_wishes(studio, panel, results)
         wire_source(studio, panel, easel, original)
         wire_refining(studio, panel, easel, results, original)
         wire_inspiring(studio, panel, results)

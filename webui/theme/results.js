@@ -1,16 +1,17 @@
-// The results side: pictures forming in their own tiles, then the feed of finished ones, newest first.
+// The results side: what is going on above, then the feed of finished pictures, newest first.
 reverie.results = (element, trigger, props, watch) => {
   "use strict";
-  const { el, icon, iconButton, url, clock, find, say } = reverie;
+  const { el, iconButton, url, find, say } = reverie;
   const part = (name) => element.querySelector(`[data-part="${name}"]`);
   const live = part("live"), feed = part("feed"), welcome = part("welcome"), more = part("more");
-  const rows = new Map(); // job id -> its row while it runs
   const told = new Set(); // jobs whose end has been dealt with
   let source = null, shown = [], oldest = null, spoken = 0, expected = null;
 
   const pictureURL = (id) => url(`/reverie/picture/${encodeURIComponent(id)}`);
   const smallURL = (picture) =>
     Math.max(picture.width, picture.height) <= 512 ? pictureURL(picture.id) : url(`/reverie/thumbnail/${encodeURIComponent(picture.id)}`);
+
+  const forming = reverie.forming(live, trigger, smallURL);
 
   // What a person can do with a finished picture; the viewer shows the same list in words.
   const ACTIONS = [
@@ -29,97 +30,18 @@ reverie.results = (element, trigger, props, watch) => {
     link.remove();
   }
 
-  // ---- forming --------------------------------------------------------------------------------------------------
-
-  function makeTile(job, index) {
-    const image = el("img", { alt: "", draggable: "false", hidden: true });
-    const caption = el("figcaption");
-    // A preview is an eighth of the picture's size; scaled up, its pixels would show as a grid.
-    image.addEventListener("load", () => {
-      const cell = image.clientWidth / image.naturalWidth;
-      image.style.filter = tile.classList.contains("forming") ? `blur(${Math.min(7, cell / 3).toFixed(1)}px)` : "";
-    });
-    const skip = job.pictures.length > 1 ? el("div.tile-actions", {},
-      iconButton("skip", "Skip this picture", () => trigger("steer", { id: job.id, wish: "skip", index }))) : null;
-    const tile = el("figure.tile.forming", {}, image, skip, caption);
-    return { tile, image, caption, skip, shown: null };
-  }
-
-  function makeRow(job) {
-    const title = el("p.row-prompt", {}, job.prompt);
-    const note = el("p.row-note");
-    const bar = el("div.bar", { role: "progressbar", "aria-label": "Progress", "aria-valuemin": "0", "aria-valuemax": "100" }, el("i"));
-    const tiles = el("div.tiles", { style: `--ratio: ${job.width} / ${job.height}` });
-    const stop = el("button.chip", { type: "button", onclick: () => { stop.disabled = true; trigger("stop", { id: job.id }); } },
-      icon("stop"), "Stop");
-    const pause = el("button.chip", { type: "button",
-      onclick: () => trigger("steer", { id: job.id, wish: row.paused ? "resume" : "pause", index: null }) });
-    const article = el("article.row.live", { "data-job": job.id, "aria-label": `Dreaming: ${job.prompt}` },
-      el("header", {}, title, note, pause, stop), bar, tiles);
-    live.prepend(article);
-    const row = { article, note, bar, tiles, stop, pause, paused: null, slots: [] };
-    rows.set(job.id, row);
-    return row;
-  }
-
-  function formTile(slot, picture, job) {
-    const finished = Boolean(picture.saved);
-    const src = finished ? smallURL({ id: picture.saved, width: job.width, height: job.height }) : picture.preview;
-    if (src && slot.shown !== src) {
-      slot.shown = src;
-      slot.image.src = src;
-      slot.image.hidden = false;
-      slot.image.alt = finished ? job.prompt : `Preview of ${job.prompt}`;
-    }
-    slot.tile.classList.toggle("forming", !finished);
-    if (finished) slot.skip?.remove();
-    const step = picture.step ? `Step ${picture.step} of ${picture.total_steps || job.total_steps}` : "Waiting";
-    const words = finished ? `Seed ${picture.seed}` : step;
-    if (slot.caption.textContent !== words) slot.caption.textContent = words;
-  }
-
-  function showJob(job, running) {
-    const row = rows.get(job.id) ?? makeRow(job);
-    row.article.classList.toggle("waiting", job.state === "waiting" && running);
-    if (row.paused !== job.paused) {
-      row.paused = job.paused;
-      row.pause.replaceChildren(icon(job.paused ? "play" : "pause"), job.paused ? "Resume" : "Pause");
-    }
-    const wanted = job.pictures.filter((picture) => !picture.skipped);
-    for (const picture of job.pictures) {
-      if (picture.skipped) { row.slots[picture.index]?.tile.remove(); continue; }
-      const slot = row.slots[picture.index] ?? (row.slots[picture.index] = makeTile(job, picture.index));
-      if (!slot.tile.isConnected) row.tiles.append(slot.tile);
-      formTile(slot, picture, job);
-    }
-    const steps = wanted.map((p) => (p.saved ? job.total_steps : p.step) || 0);
-    const done = steps.reduce((sum, step) => sum + step, 0);
-    const all = job.total_steps * wanted.length;
-    const share = all ? Math.min(100, Math.round((100 * done) / all)) : 0;
-    row.bar.firstChild.style.width = `${share}%`;
-    row.bar.setAttribute("aria-valuenow", share);
-    const words = [];
-    if (job.paused) words.push("Paused");
-    else if (job.state === "waiting") words.push(job.place > 1 ? `Waiting, ${job.place - 1} ahead` : "Next in line");
-    else if (job.stopping) words.push("Stopping");
-    else if (job.place) words.push("Lets others go first for a moment");
-    else {
-      words.push(job.total_steps ? `Step ${Math.max(0, ...steps)} of ${job.total_steps}` : "Starting");
-      if (job.eta !== null && job.eta !== undefined && job.total_steps) words.push(`about ${clock(job.eta)} left`);
-    }
-    row.note.textContent = [...words, ...job.notices].join(" · ");
-    return words.join(", ");
-  }
+  // ---- going on -------------------------------------------------------------------------------------------------
 
   function endJob(job) {
     if (told.has(job.id)) return;
     told.add(job.id);
-    const row = rows.get(job.id);
-    if (job.state === "failed") trigger("trouble", { text: job.error || "The picture could not be made." });
+    const known = forming.has(job.id);
+    if (job.state === "failed" && !known) trigger("trouble", { text: job.error || "The picture could not be made." });
     const count = job.pictures.filter((picture) => !picture.skipped).length;
     say(job.state === "finished" ? `Finished: ${count} ${count === 1 ? "picture" : "pictures"}`
       : job.state === "failed" ? job.error : "Stopped");
-    loadNewest().finally(() => { row?.article.remove(); rows.delete(job.id); tidy(); });
+    if (known && job.state === "failed") forming.fail(job, tidy);
+    loadNewest().finally(() => { forming.remove(job.id); tidy(); });
   }
 
   function receive(message) {
@@ -130,11 +52,11 @@ reverie.results = (element, trigger, props, watch) => {
     const begun = active.some((job) => job.state === "running"); // only behind another one does a job wait folded up
     let words = "";
     for (const job of [...message.jobs].reverse()) {
-      words = (active.includes(job) && showJob(job, begun)) || words;
-      if (!active.includes(job)) { if (rows.has(job.id)) showJob(job, begun); endJob(job); }
+      words = (active.includes(job) && forming.show(job, begun)) || words;
+      if (!active.includes(job)) { if (forming.has(job.id)) forming.show(job, begun); endJob(job); }
     }
     // Jobs that ended while this page was not listening, or before it began to.
-    for (const job of message.ended) if (rows.has(job.id) || job.id === expected) endJob(job);
+    for (const job of message.ended) if (forming.has(job.id) || job.id === expected) endJob(job);
     document.body.classList.toggle("dreaming", active.length > 0);
     document.title = active.length ? `Dreaming… · Reverie` : "Reverie";
     if (words && Date.now() - spoken > 5000) { spoken = Date.now(); say(words); }
@@ -223,7 +145,7 @@ reverie.results = (element, trigger, props, watch) => {
   more.addEventListener("click", loadOlder);
 
   function tidy() {
-    const empty = !shown.length && !rows.size;
+    const empty = !shown.length && !live.childElementCount;
     welcome.hidden = !empty;
     element.querySelector(".results")?.classList.toggle("empty", empty);
   }
