@@ -30,7 +30,8 @@ class StepCompleted:
     Attributes:
         step: Steps done, 1 … ``total_steps``.
         total_steps: As in :class:`GenerationStarted`.
-        preview: The clean guess after this step as JPEG bytes, at latent size; None where no projection is known.
+        preview: The clean guess after this step as JPEG bytes: at latent size, or from the small decoder 512 pixels at
+            most; None where neither is known, and where a fine preview would follow the last one too soon.
         index: Which picture of the request, from 0.
     """
 
