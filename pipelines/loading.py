@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import diffusers
 import torch
@@ -30,6 +31,7 @@ class LoadedModel:
         pipelines: diffusers pipeline class by task.
         components: What those classes are constructed with, but for the scheduler: networks, tokenizers, switches.
         scheduler_config: The checkpoint's own scheduler configuration, as saved; never changed.
+        dtypes: The precision of each network, by component.
         projection: The linear preview, or None where none is known.
         tiny_decoder: The finer preview's network, or None where the model has none.
         size_step: What the sides of a picture must be multiples of.
@@ -40,6 +42,7 @@ class LoadedModel:
     pipelines: Mapping[str, type[Any]]
     components: Mapping[str, Any] = field(repr=False)
     scheduler_config: Mapping[str, Any] = field(repr=False)
+    dtypes: Mapping[str, torch.dtype]
     projection: LatentProjection | None = None
     tiny_decoder: AutoencoderTiny | None = field(default=None, repr=False)
     size_step: int = SIZE_STEP
@@ -48,11 +51,16 @@ class LoadedModel:
     def pipeline(self, task: str, **replaced: Any) -> Any:
         """Constructs a pipeline of one task over the shared networks; half a millisecond, nothing is copied."""
         make = self.pipelines[task]
-        known = inspect.signature(make.__init__).parameters
+        known = _parameters(cast("Any", make))
         arguments = {**self.components, **replaced}
         pipeline = make(**{name: value for name, value in arguments.items() if name in known})
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
+
+
+@functools.cache
+def _parameters(make: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(make.__init__).parameters)
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
@@ -109,15 +117,16 @@ def load_model(info: ModelInfo, family: Family, device: torch.device) -> LoadedM
         ) from error
     loaded.to(device)
     components = {name: part for name, part in loaded.components.items() if name != "scheduler"}
-    for part in components.values():
-        if isinstance(part, torch.nn.Module):
-            part.eval().requires_grad_(False)
+    networks = {name: part for name, part in components.items() if isinstance(part, torch.nn.Module)}
+    for network in networks.values():
+        network.eval().requires_grad_(False)
+    dtypes: dict[str, torch.dtype] = {name: cast("Any", network).dtype for name, network in networks.items()}
     components |= {
         name: loaded.config[name] for name in switches if name not in loaded.components and name in loaded.config
     }
     projection = LatentProjection.from_data(info.preview) if info.preview else None
     tiny_decoder = load_tiny_decoder(info.folder, components["vae"].config.latent_channels, device, dtype)
-    return LoadedModel(info, pipelines, components, _normal(saved), projection, tiny_decoder, family.size_step)
+    return LoadedModel(info, pipelines, components, _normal(saved), dtypes, projection, tiny_decoder, family.size_step)
 
 
 def _normal(saved: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from .previews import unpack_latents, watch_clean_guess
 from .request import GenerationRequest, ImageToImageRequest, InpaintRequest
 from .schedulers import build_scheduler
 from .seeds import generator_for
-from .standins import SharedDenoiser, SharedVae
+from .standins import SharedDenoiser, SharedVae, StandIn
 
 OnStep = Callable[[int, int, torch.Tensor], None]
 
@@ -53,13 +53,7 @@ def paint(
         GenerationError: A network failed, or the picture came out as not-a-number.
     """
     scheduler = build_scheduler(request.scheduler, model.scheduler_config, seed=seed)
-    denoiser = "unet" if "unet" in model.components else "transformer"
-    pipeline = model.pipeline(
-        request.task,
-        scheduler=scheduler,
-        vae=SharedVae(model.components["vae"], lane, cache, model.key),
-        **{denoiser: SharedDenoiser(model.components[denoiser], lane)},
-    )
+    pipeline = model.pipeline(request.task, scheduler=scheduler, **stand_ins(model, lane, cache))
     done = 0
 
     def step_done(guess: torch.Tensor) -> None:
@@ -79,6 +73,18 @@ def paint(
     finally:
         pipeline.maybe_free_model_hooks()
     return frame.finish(result.images[0].convert("RGB"))
+
+
+def stand_ins(model: LoadedModel, lane: Lane, cache: TensorCache) -> dict[str, StandIn]:
+    """What one picture's pipeline is given for each network of a model, by the component's name."""
+    made: dict[str, StandIn] = {}
+    for name, dtype in model.dtypes.items():
+        network = model.components[name]
+        if name == "vae":
+            made[name] = SharedVae(network, lane, cache, model.key, dtype)
+        else:
+            made[name] = (SharedDenoiser if name in ("unet", "transformer") else StandIn)(network, lane, dtype)
+    return made
 
 
 def pipeline_arguments(request: GenerationRequest, frame: Frame, pipeline: Any = None) -> dict[str, Any]:

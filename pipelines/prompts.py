@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import torch
 
+from .caches import TensorCache
 
-def encode_prompts(pipeline: Any, prompt: str, negative_prompt: str, guidance_scale: float) -> dict[str, Any]:
+
+def encode_prompts(
+    pipeline: Any, prompt: str, negative_prompt: str, guidance_scale: float, cache: TensorCache, model_key: Hashable
+) -> dict[str, Any]:
     """Encodes both prompts; call it on the engine thread, since tokenizers and encoders are shared.
 
     Stable Diffusion 1.x/2.x: as diffusers does where the text fits, else in chunks of the encoder's length laid end
@@ -20,21 +25,28 @@ def encode_prompts(pipeline: Any, prompt: str, negative_prompt: str, guidance_sc
         prompt: What to see.
         negative_prompt: What to avoid.
         guidance_scale: At 1 the negative prompt has no effect and is not encoded.
+        cache: Texts, or pairs of texts, that need not be encoded again.
+        model_key: What tells this model's results from another's.
 
     Returns:
         Keyword arguments for the pipeline's call.
     """
     guided = guidance_scale > 1.0
     if getattr(pipeline, "tokenizer_2", None) is not None:
-        return _by_diffusers(pipeline, prompt, negative_prompt, guided=guided)
-    positive = _encode(pipeline, prompt)
+        key = (model_key, "prompts", prompt, negative_prompt if guided else None)
+        return cache.get(key, lambda: _by_diffusers(pipeline, prompt, negative_prompt, guided=guided))
+
+    def encoded(text: str) -> torch.Tensor:
+        return cache.get((model_key, "text", text), lambda: _encode(pipeline, text))
+
+    positive = encoded(prompt)
     if not guided:
         return {"prompt_embeds": positive}
-    negative = _encode(pipeline, negative_prompt)
+    negative = encoded(negative_prompt)
     length = max(positive.shape[1], negative.shape[1])
     return {
-        "prompt_embeds": _lengthen(pipeline, positive, length),
-        "negative_prompt_embeds": _lengthen(pipeline, negative, length),
+        "prompt_embeds": _lengthen(positive, length, encoded),
+        "negative_prompt_embeds": _lengthen(negative, length, encoded),
     }
 
 
@@ -77,8 +89,8 @@ def _encode(pipeline: Any, text: str) -> torch.Tensor:
     return torch.cat(embeddings, dim=1).to(encoder.dtype)
 
 
-def _lengthen(pipeline: Any, embeddings: torch.Tensor, length: int) -> torch.Tensor:
+def _lengthen(embeddings: torch.Tensor, length: int, encoded: Callable[[str], torch.Tensor]) -> torch.Tensor:
     """Adds empty chunks until both prompts are equally long."""
     while embeddings.shape[1] < length:
-        embeddings = torch.cat([embeddings, _encode(pipeline, "")], dim=1)
+        embeddings = torch.cat([embeddings, encoded("")], dim=1)
     return embeddings

@@ -126,7 +126,8 @@ class Run:
             indices = range(first, min(first + together, len(seeds)))
             self._open_lanes(indices)
             try:
-                embeddings = self._lanes[first].run(lambda: self._embeddings(model)) if first == 0 else embeddings
+                if first == 0:
+                    embeddings = self._lanes[first].run(lambda: self._embeddings(model), between_steps=True)
                 self._paint_wave(model, frame, embeddings, seeds)
             finally:
                 for lane in self._lanes.values():
@@ -143,14 +144,9 @@ class Run:
 
     def _embeddings(self, model: LoadedModel) -> dict[str, Any]:
         request = self._request
-        guided = request.guidance_scale > 1.0
-        key = (model.key, "prompt", request.prompt, request.negative_prompt if guided else None)
-
-        def encode() -> dict[str, Any]:
-            pipeline = model.pipeline(request.task, scheduler=None)
-            return encode_prompts(pipeline, request.prompt, request.negative_prompt, request.guidance_scale)
-
-        return self._cache.get(key, encode)
+        pipeline = model.pipeline(request.task, scheduler=None)
+        texts = request.prompt, request.negative_prompt
+        return encode_prompts(pipeline, *texts, request.guidance_scale, self._cache, model.key)
 
     def _paint_wave(self, model: LoadedModel, frame: Frame, embeddings: dict[str, Any], seeds: tuple[int, ...]) -> None:
         failures: list[BaseException] = []

@@ -23,12 +23,15 @@ class StandIn(torch.nn.Module):
     Args:
         network: The real module.
         lane: Where its calls are parked.
+        dtype: The network's own, where it is known: asking a network walks through all of its weights.
     """
 
-    def __init__(self, network: torch.nn.Module, lane: Lane) -> None:
+    def __init__(self, network: torch.nn.Module, lane: Lane, dtype: torch.dtype | None = None) -> None:
         super().__init__()
         object.__setattr__(self, "network", network)
         object.__setattr__(self, "lane", lane)
+        if dtype is not None:
+            object.__setattr__(self, "dtype", dtype)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["network"], name)
@@ -54,10 +57,18 @@ class SharedVae(StandIn):
         lane: Where its calls are parked.
         cache: Keeps encoded pictures, so that a series of edits of one picture encodes it once.
         model_key: What tells this VAE's results from another's.
+        dtype: As for :class:`StandIn`.
     """
 
-    def __init__(self, network: torch.nn.Module, lane: Lane, cache: TensorCache, model_key: Hashable) -> None:
-        super().__init__(network, lane)
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        lane: Lane,
+        cache: TensorCache,
+        model_key: Hashable,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(network, lane, dtype)
         object.__setattr__(self, "cache", cache)
         object.__setattr__(self, "model_key", model_key)
 

@@ -16,6 +16,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from pipelines.request import ImageToImageRequest, InpaintRequest, TextToImageRequest
+from tests.studio import Studio
 from webui.library.embed import read_parameters, read_recipe
 
 
@@ -163,3 +164,16 @@ def test_no_file_of_the_server_can_be_named_as_a_picture(studio: str, blue: str)
     said = call(studio, "image_to_image", list(fields.values()))
     assert "event: error" in said
     assert "event: complete" not in said
+    assert "handle_file" in said
+
+
+@pytest.mark.parametrize("image", ["/etc/passwd", {"path": "/etc/passwd"}, ["x"], 7])
+def test_inputs_of_the_wrong_kind_are_told_the_way_in_and_leave_the_terminal_quiet(
+    running: Studio, image: object
+) -> None:
+    fields: dict[str, Any] = {name: field.default for name, field in ImageToImageRequest.model_fields.items()}
+    said = call(running.url, "image_to_image", list((fields | {"prompt": "x", "image": image}).values()))
+    assert "event: error" in said
+    assert "as an uploaded file" in said
+    assert "every field its value" in call(running.url, "text_to_image", ["x"])
+    assert "Traceback" not in running.text

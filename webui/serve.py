@@ -60,7 +60,8 @@ def serve(flags: Flags) -> int:
         _settle_environment(temporary)
         gc.disable()  # nothing that is imported now is garbage, and looking for some takes an eighth of the start
         manager = _backend(models, flags.device)
-        page, options = _page(manager, outputs, shared=shared, at_once=flags.at_once)
+        guarded = space or bool(allowed.accounts)
+        page, options = _page(manager, outputs, shared=shared, guarded=guarded, at_once=flags.at_once)
         try:
             _launch(page, options, host=host, port=port, share=flags.share and not space, allowed=allowed)
             gc.enable()
@@ -95,13 +96,14 @@ def _backend(models: list[Path], device: str) -> Backend:
         raise CannotStart(str(error)) from error
 
 
-def _page(manager: Backend, outputs: Path, *, shared: bool, at_once: int) -> tuple[Page, dict[str, Any]]:
+def _page(manager: Backend, outputs: Path, *, shared: bool, guarded: bool, at_once: int) -> tuple[Page, dict[str, Any]]:
     from .app import build_app, launch_options
 
     page = build_app(manager, outputs, shared, at_once=at_once)
     if shared:  # the queue Gradio makes by itself has no end, which is right for one person, and is there already
         page.queue(max_size=LONGEST_QUEUE)
-    return page, launch_options(shared)
+    page.hurry_less()
+    return page, launch_options(shared, guarded=guarded)
 
 
 def _launch(page: Blocks, options: dict[str, Any], *, host: str, port: int, share: bool, allowed: Access) -> None:
