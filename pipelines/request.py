@@ -51,7 +51,7 @@ class GenerationRequest(BaseModel):
     prompt: Annotated[str, Field(max_length=LARGEST_PROMPT)]
     negative_prompt: Annotated[str, Field(max_length=LARGEST_PROMPT)] = ""
     num_inference_steps: Annotated[int, Field(ge=1, le=150)] = 20
-    guidance_scale: Annotated[float, Field(ge=1.0, le=30.0, allow_inf_nan=False)] = 3.0
+    guidance_scale: Annotated[float, Field(ge=1.0, le=30.0, allow_inf_nan=False)] = 2.0
     scheduler: str = "Euler"
     seed: Annotated[int, Field(ge=-1, le=LARGEST_SEED)] = -1
     width: Side | None = None
@@ -189,7 +189,7 @@ def _checked(image: Any, parameter: str) -> Image.Image:
     try:
         image.load()
     except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{parameter} is damaged or incomplete ({error}); save it again and retry.") from error
+        raise ValueError(f"{parameter} is damaged or incomplete; save it again and retry.") from error
     return image
 
 
@@ -207,6 +207,9 @@ def _one_sentence(request: type[GenerationRequest], error: ValidationError) -> I
     if kind == "extra_forbidden":
         known = ", ".join(sorted(request.model_fields))
         return InvalidRequest(parameter, f"{parameter} is not a field of {request.__name__}; it has {known}.")
+    if kind == "string_too_long":
+        most = context["max_length"]
+        return InvalidRequest(parameter, f"{parameter} has {len(str(value)):,} characters; give at most {most:,}.")
     shown = repr(value) if len(repr(value)) <= 60 else f"{type(value).__name__} of length {len(repr(value))}"
     return InvalidRequest(parameter, f"{parameter} is {shown}; it must be {describe_limits(request, parameter)}.")
 

@@ -32,7 +32,7 @@ def refusal(request: type[GenerationRequest], **values: Any) -> InvalidRequest:
 
 def test_defaults_are_ready_to_run() -> None:
     request = TextToImageRequest(prompt="a red circle")
-    assert (request.num_inference_steps, request.guidance_scale, request.seed) == (20, 3.0, -1)
+    assert (request.num_inference_steps, request.guidance_scale, request.seed) == (20, 2.0, -1)
     assert request.width is None and request.model is None
 
 

@@ -23,7 +23,7 @@ from pipelines.starter.world import CHARMS, SHAPES, Single, combinations
 NAMED = ("circle", "square", "triangle", "star", "heart")
 BARS = {"background": 0.98, "colour": 0.92, "shape": 0.60}
 CONTROL_BAR = 0.98
-STEPS, GUIDANCE = 20, 3.0
+STEPS, GUIDANCE = 20, 2.0
 COUNT = 200
 
 
