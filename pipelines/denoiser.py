@@ -38,7 +38,7 @@ class Lane:
         convoy: Lanes with an equal convoy step together.
         owner: On whose behalf; owners are served in turn.
         alone: Whether its steps are never joined with anybody's.
-        thinking: Whether it is between two steps, and so about to come back.
+        thinking: Whether it has just been opened or is between two steps, and so about to come.
         call: What it is parked with.
         cancelled: Whether it was asked to end.
     """
@@ -46,7 +46,7 @@ class Lane:
     def __init__(self, engine: Engine, convoy: Hashable, owner: str, *, alone: bool) -> None:
         self.convoy, self.owner, self.alone = convoy, owner, alone
         self._engine = engine
-        self.thinking = self.cancelled = False
+        self.thinking, self.cancelled = True, False
         self.call: Call | None = None
 
     def run(self, work: Callable[[], T], *, between_steps: bool = False) -> T:

@@ -31,6 +31,7 @@ class LoadedModel:
         pipelines: diffusers pipeline class by task.
         components: What those classes are constructed with, but for the scheduler: networks, tokenizers, switches.
         scheduler_config: The checkpoint's own scheduler configuration, as saved; never changed.
+        device: Where its networks are at home.
         dtypes: The precision of each network, by component.
         projection: The linear preview, or None where none is known.
         tiny_decoder: The finer preview's network, or None where the model has none.
@@ -42,6 +43,7 @@ class LoadedModel:
     pipelines: Mapping[str, type[Any]]
     components: Mapping[str, Any] = field(repr=False)
     scheduler_config: Mapping[str, Any] = field(repr=False)
+    device: torch.device
     dtypes: Mapping[str, torch.dtype]
     projection: LatentProjection | None = None
     tiny_decoder: AutoencoderTiny | None = field(default=None, repr=False)
@@ -126,7 +128,9 @@ def load_model(info: ModelInfo, family: Family, device: torch.device) -> LoadedM
     }
     projection = LatentProjection.from_data(info.preview) if info.preview else None
     tiny_decoder = load_tiny_decoder(info.folder, components["vae"].config.latent_channels, device, dtype)
-    return LoadedModel(info, pipelines, components, _normal(saved), dtypes, projection, tiny_decoder, family.size_step)
+    return LoadedModel(
+        info, pipelines, components, _normal(saved), loaded.device, dtypes, projection, tiny_decoder, family.size_step
+    )
 
 
 def _normal(saved: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,11 +79,11 @@ def stand_ins(model: LoadedModel, lane: Lane, cache: TensorCache) -> dict[str, S
     """What one picture's pipeline is given for each network of a model, by the component's name."""
     made: dict[str, StandIn] = {}
     for name, dtype in model.dtypes.items():
-        network = model.components[name]
+        network, known = model.components[name], {"dtype": dtype, "device": model.device}
         if name == "vae":
-            made[name] = SharedVae(network, lane, cache, model.key, dtype)
+            made[name] = SharedVae(network, lane, cache, model.key, **known)
         else:
-            made[name] = (SharedDenoiser if name in ("unet", "transformer") else StandIn)(network, lane, dtype)
+            made[name] = (SharedDenoiser if name in ("unet", "transformer") else StandIn)(network, lane, **known)
     return made
 
 

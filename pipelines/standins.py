@@ -23,15 +23,14 @@ class StandIn(torch.nn.Module):
     Args:
         network: The real module.
         lane: Where its calls are parked.
-        dtype: The network's own, where it is known: asking a network walks through all of its weights.
+        **known: What need not be asked of the network each time, such as ``dtype`` and ``device``: it would walk
+            through all of its weights.
     """
 
-    def __init__(self, network: torch.nn.Module, lane: Lane, dtype: torch.dtype | None = None) -> None:
+    def __init__(self, network: torch.nn.Module, lane: Lane, **known: object) -> None:
         super().__init__()
-        object.__setattr__(self, "network", network)
-        object.__setattr__(self, "lane", lane)
-        if dtype is not None:
-            object.__setattr__(self, "dtype", dtype)
+        for name, value in {"network": network, "lane": lane, **known}.items():
+            object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["network"], name)
@@ -57,20 +56,13 @@ class SharedVae(StandIn):
         lane: Where its calls are parked.
         cache: Keeps encoded pictures, so that a series of edits of one picture encodes it once.
         model_key: What tells this VAE's results from another's.
-        dtype: As for :class:`StandIn`.
+        **known: As for :class:`StandIn`.
     """
 
     def __init__(
-        self,
-        network: torch.nn.Module,
-        lane: Lane,
-        cache: TensorCache,
-        model_key: Hashable,
-        dtype: torch.dtype | None = None,
+        self, network: torch.nn.Module, lane: Lane, cache: TensorCache, model_key: Hashable, **known: object
     ) -> None:
-        super().__init__(network, lane, dtype)
-        object.__setattr__(self, "cache", cache)
-        object.__setattr__(self, "model_key", model_key)
+        super().__init__(network, lane, cache=cache, model_key=model_key, **known)
 
     def encode(self, picture: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         """Encodes a picture, as the network's own ``encode``; the distribution is kept, the sample is each caller's."""
