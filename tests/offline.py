@@ -9,6 +9,9 @@ from typing import Any
 
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 
+NOBODY = ("192.0.2.1", 9)
+"""Where nobody is; a datagram socket that connects there sends nothing and learns this machine's own address."""
+
 REPORT = "reached-out.txt"
 """Where :func:`write_sitecustomize` has attempts written, beside the script itself."""
 
@@ -37,7 +40,7 @@ def shut_network(patch: Any = setattr, *, report: str | None = None) -> None:
     connect, connect_ex, lookup = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
 
     def guarded_connect(self: socket.socket, address: Any) -> None:
-        if self.family in INTERNET:
+        if self.family in INTERNET and not (self.type == socket.SOCK_DGRAM and address == NOBODY):
             check(address[0])
         connect(self, address)
 

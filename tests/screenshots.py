@@ -31,7 +31,7 @@ def main(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=PATIENCE)
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        studio = start_studio(Path(home))
+        studio = start_studio(Path(home), "--at-once", "1")
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         try:
             photograph(browser, studio.url, folder)
@@ -59,6 +59,7 @@ def photograph(browser: Browser, url: str, folder: Path) -> None:
     send(wide, "Send to inpainting")
     brush(wide)
     wide.screenshot(path=folder / "inpainting-1440.png")
+    take_queue(wide, folder)
 
     phone = browser.new_context(
         viewport={"width": 390, "height": 844}, device_scale_factor=2, has_touch=True, is_mobile=True
@@ -74,6 +75,45 @@ def photograph(browser: Browser, url: str, folder: Path) -> None:
     phone.get_by_role("tab", name="Text to image").tap()
     phone.locator(".tile .open").first.tap()
     phone.screenshot(path=folder / "picture-390.png")
+    phone.get_by_role("button", name="Send to inpainting").tap()
+    phone.wait_for_function("scrollY > 100")
+    brush(phone, 120)
+    phone.screenshot(path=folder / "inpainting-sent-390.png")
+    phone.get_by_role("tab", name="Text to image").tap()
+    phone.screenshot(path=folder / "all-390.png", full_page=True)
+    take_queue(phone, folder)
+
+
+def take_queue(page: Page, folder: Path) -> None:
+    """Three jobs, of which two wait, with a seed that is set; then Advanced, and what cannot be used."""
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    page.get_by_role("tab", name="Text to image").click()
+    page.locator("#advanced .label-wrap").click()
+    page.locator("#seed input, #seed textarea").first.fill("4294967295")
+    page.screenshot(path=folder / f"advanced-{width}.png")
+    page.locator("#seed input, #seed textarea").first.fill("12345678901")
+    page.locator("#prompt textarea").fill("too much")
+    page.locator("#dream").click()
+    expect(page.locator(".toast-body")).to_have_css("opacity", "1")
+    page.screenshot(path=folder / f"refused-{width}.png")
+    page.locator(".toast-close").click()
+    page.locator("#seed input, #seed textarea").first.fill("4294967280")
+    page.locator("#num_inference_steps input[type=number]").fill("150")
+    page.locator("#num_inference_steps input[type=number]").press("Tab")
+    page.locator("#advanced .label-wrap").click()
+    rows = page.locator("article.row.live")
+    for number in (1, 2, 3):
+        page.locator("#prompt textarea").fill(f"{number} yellow moons in a dark night sky above a quiet lake")
+        page.locator("#dream").click()
+        expect(rows).to_have_count(number)
+    expect(rows.last.locator(".tile img:visible").first).to_be_visible()
+    rows.first.evaluate("(row) => row.scrollIntoView({ block: 'center' })")
+    page.screenshot(path=folder / f"queue-{width}.png")
+    for _ in range(3):
+        count = rows.count()
+        rows.last.get_by_role("button", name="Stop").click()
+        expect(rows).to_have_count(count - 1)
+    page.get_by_role("button", name="Use a random seed again").click()
 
 
 def open_page(page: Page, url: str) -> None:
@@ -89,14 +129,14 @@ def send(page: Page, label: str) -> None:
     expect(page.locator("#source img")).to_be_visible()
 
 
-def brush(page: Page) -> None:
+def brush(page: Page, length: int = 160) -> None:
     page.wait_for_function("document.querySelector('#easel canvas').width > 1")
     box = page.locator("#easel canvas").bounding_box()
     assert box
     x, y = box["x"] + box["width"] * 0.35, box["y"] + box["height"] * 0.4
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x + 160, y + 60, steps=8)
+    page.mouse.move(x + length, y + 60, steps=8)
     page.mouse.up()
 
 

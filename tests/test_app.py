@@ -122,7 +122,13 @@ def test_visitors_see_their_own_pictures_and_nobody_elses(shared: tuple[Studio, 
     studio, password = shared
     password = password or studio.wait_for(r"password (\S+)")[1]
     ada, bob, stranger = Visitor(studio.url), Visitor(studio.url), Visitor(studio.url)
-    for path in ("reverie/live", "reverie/feed", "reverie/picture/" + "0" * 32, "reverie/thumbnail/" + "0" * 32):
+    for path in (
+        "reverie/live",
+        "reverie/alive",
+        "reverie/feed",
+        "reverie/picture/" + "0" * 32,
+        "reverie/thumbnail/" + "0" * 32,
+    ):
         assert stranger.ask(path)[0] == 401
     ada.log_in(password)
     bob.log_in(password)

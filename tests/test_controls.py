@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.errors import InvalidRequest
 from pipelines.request import ImageToImageRequest, InpaintRequest, limits
-from webui.controls import LABELS, image_strength_of, seed_of, slider, strength_of, whole
+from webui.controls import image_strength_of, seed_of, slider, strength_of, whole
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,6 @@ from webui.controls import LABELS, image_strength_of, seed_of, slider, strength_
 def test_a_slider_has_the_requests_limits_and_dream_studios_label(field, label, smallest, largest, step):
     made = slider(field, smallest, step=step)
     assert (made.label, made.minimum, made.maximum, made.step) == (label, smallest, largest, step)
-
-
-def test_every_label_names_a_field_of_a_request():
-    assert set(LABELS) <= set(InpaintRequest.model_fields)
 
 
 @pytest.mark.parametrize(("image_strength", "strength"), [(0, 1.0), (35, 0.65), (100, 0.0), (1, 0.99), (66.5, 0.335)])
@@ -42,6 +38,16 @@ def test_the_first_image_strength_is_dream_studios():
 def test_an_image_strength_that_is_no_percentage_is_refused(value):
     with pytest.raises(InvalidRequest, match=r"image strength is .*; it must be a number from 0 to 100"):
         strength_of(value)
+
+
+@pytest.mark.parametrize(("percent", "steps", "strength"), [(95, 20, 0.05), (0, 1, 1.0), (100, None, 0.0)])
+def test_an_image_strength_that_leaves_a_step_is_taken(percent, steps, strength):
+    assert strength_of(percent, steps) == strength
+
+
+def test_an_image_strength_that_leaves_no_step_is_refused_in_its_own_words():
+    with pytest.raises(InvalidRequest, match="image strength is 96, which leaves less than one of 20 steps; lower it"):
+        strength_of(96, 20)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "Auto", "auto", None, "-1"])

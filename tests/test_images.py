@@ -107,6 +107,11 @@ def test_hostile_files_are_one_sentence(data: bytes, word: str) -> None:
     assert word in str(caught.value) and str(caught.value).startswith("image ")
 
 
+def test_a_cut_file_is_told_without_the_decoders_words() -> None:
+    with pytest.raises(InvalidRequest, match=r"^image is damaged or incomplete; save it again and retry\.$"):
+        open_upload(encoded(Image.effect_noise((64, 64), 90))[:900])
+
+
 def test_cover_keeps_a_picture_of_the_right_size_bit_for_bit() -> None:
     image = Image.effect_noise((40, 24), 80).convert("RGB")
     assert cover(image, (40, 24)).tobytes() == image.tobytes()

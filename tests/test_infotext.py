@@ -27,7 +27,7 @@ MASK = Image.new("L", (128, 96), 255)
 @dataclass(frozen=True)
 class AModel:
     id: str = "starter"
-    name: str = "Reverie starter (small demonstration model)"
+    name: str = "Reverie starter"
     hash: str | None = "0123456789abcdef" * 4
 
 
@@ -53,7 +53,7 @@ def test_the_layout_is_a1111s():
     last, _, version = lines[3].partition(", Version: ")
     assert last == (
         "Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 7, Size: 128x128, "
-        "Model hash: 0123456789, Model: Reverie starter (small demonstration model)"
+        "Model hash: 0123456789, Model: Reverie starter"
     )
     assert version.startswith("Reverie ")
     assert len(lines) == 4

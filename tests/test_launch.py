@@ -20,6 +20,7 @@ import pytest
 import launch
 from tests.offline import REPORT
 from tests.studio import ROOT, Studio, clean_environment, popen_launch, start_studio
+from webui.network import own_address
 
 
 def run_launch(folder: Path, *flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -138,6 +139,10 @@ def test_others_in_the_network_need_the_password_that_is_printed(new_studio: Cal
     assert log_in(open_to_all, "dream", "guess") == 400
     assert log_in(open_to_all, "dream", password) == 200
     assert open_to_all.text.count(password) == 1
+    own = own_address()
+    port = urllib.parse.urlsplit(open_to_all.url).port
+    assert (own is None) == ("other machines" not in open_to_all.text)
+    assert own is None or f"From other machines in your network: http://{own}:{port}/" in open_to_all.text
     open_to_all.kill()
 
 

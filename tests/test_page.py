@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.studio import Studio, free_port
 from webui.library.embed import read_parameters, read_recipe
 
 WATCH_PREVIEWS = """
@@ -44,7 +45,7 @@ def is_elsewhere(url: str, studio: str) -> bool:
 def open_page(page: Page, studio: str) -> None:
     page.goto(studio)
     expect(page.locator("#dream")).to_be_visible()
-    page.wait_for_function("document.body.dataset.task && document.querySelector('#results .results')")
+    page.wait_for_function("document.body.matches('.restored') && document.querySelector('#results .results')")
     page.evaluate(WATCH_PREVIEWS)
 
 
@@ -134,7 +135,8 @@ def test_words_become_pictures_then_another_picture_then_a_repainted_one(at: Pag
     at.mouse.down()
     at.mouse.move(middle[0] + 40, middle[1], steps=6)
     at.mouse.up()
-    at.evaluate("window.previews.clear()")
+    open_page(at, at.url)  # opened again, it still has the mask, and sends it
+    expect(at.locator(".easel.painted")).to_be_visible()
     row = dream(at, "a green star on a blue background")
     assert at.evaluate("window.previews.size") >= 5
     painted = png_of(at, row.locator(".tile").first)
@@ -161,6 +163,7 @@ def test_a_page_opened_again_goes_on_watching_and_remembers_the_form(at: Page, s
     open_advanced(at)
     expect(at.locator("#num_inference_steps input[type=number]")).to_have_value("150")
     expect(at.locator("#seed input, #seed textarea").first).to_have_value("4242")
+    expect(at.locator("#seed-chip")).to_contain_text("Seed 4242")
 
     before = at.locator("article.row[data-row]").count()
     at.locator("#prompt textarea").press("Escape")
@@ -176,7 +179,15 @@ def test_a_page_opened_again_goes_on_watching_and_remembers_the_form(at: Page, s
     open_page(at, studio)
     expect(newest(at).locator(".tile").first).to_have_attribute("data-seed", "4242")
     open_advanced(at)
+    at.get_by_role("button", name="Use a random seed again").press("Enter")
+    expect(at.locator("#seed input, #seed textarea").first).to_have_value("")
+    expect(at.locator("#seed-chip")).to_be_hidden()
+    newest(at).locator(".tile").first.hover()
+    newest(at).locator(".tile .seed").first.click()
+    said(at, "Seed 4242 is used from now on; Auto in Advanced ends that.")
+    expect(at.locator("#seed-chip")).to_contain_text("Seed 4242")
     at.locator("#seed input, #seed textarea").first.fill("")
+    expect(at.locator("#seed-chip")).to_be_hidden()
     newest(at).locator(".tile").first.hover()
     newest(at).locator(".tile").first.get_by_role("button", name="Reuse everything").click()
     expect(at.locator("#seed input, #seed textarea").first).to_have_value("4242")
@@ -185,8 +196,10 @@ def test_a_page_opened_again_goes_on_watching_and_remembers_the_form(at: Page, s
 
 
 def said(page: Page, words: str) -> None:
-    message = page.locator(".toast-body", has_text=words)
-    expect(message.first).to_be_visible()
+    """Exactly one message has the words, in upper and lower case as they are."""
+    message = page.locator(".toast-body", has_text=re.compile(re.escape(words)))
+    expect(message).to_have_count(1)
+    expect(message).to_be_visible()
     page.evaluate("document.querySelectorAll('.toast-close').forEach((close) => close.click())")
     expect(page.locator(".toast-body")).to_have_count(0)
 
@@ -196,45 +209,45 @@ def test_what_cannot_be_used_is_said_in_a_sentence_and_the_form_is_kept(at: Page
     set_number(at, "num_images_per_prompt", 1)
     set_number(at, "num_inference_steps", 6)
     at.locator("#dream").click()
-    said(at, "prompt is empty")
+    said(at, "Prompt is empty")
     at.locator("#prompt textarea").fill("a blue star on a black background")
     at.locator("#seed input, #seed textarea").first.fill("<img src=x onerror=alert(1)>")
     at.locator("#dream").click()
-    said(at, "seed is '<img src=x onerror")
+    said(at, "Seed is '<img src=x onerror")
     expect(at.locator("#prompt textarea")).to_have_value("a blue star on a black background")
     at.locator("#seed input, #seed textarea").first.fill("7")
     at.get_by_role("button", name="Set width and height").first.click()
     at.get_by_label("Width").first.fill("130")
     at.get_by_label("Width").first.press("Tab")
     at.locator("#dream").click()
-    said(at, "width is 130")
+    said(at, "Width is 130")
     at.get_by_role("button", name="Use ratios").first.click()
 
     at.get_by_role("tab", name="Inpainting").click()
     at.locator("#dream").click()
-    said(at, "image is missing")
+    said(at, "Image is missing")
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"this is no picture")
     at.locator("#source input[type=file]").set_input_files(broken)
-    said(at, "image is not a picture")
+    said(at, "Image is not a picture")
     cut = tmp_path / "cut.png"
     Image.effect_noise((300, 300), 90).save(cut)
     cut.write_bytes(cut.read_bytes()[:9000])
     at.locator("#source input[type=file]").set_input_files(cut)
-    said(at, "image is damaged or incomplete")
+    said(at, "Image is damaged or incomplete; save it again")
     huge = tmp_path / "huge.png"
     Image.new("1", (20_000, 20_000)).save(huge)
     at.locator("#source input[type=file]").set_input_files(huge)
-    said(at, "image has")
+    said(at, "Image has")
 
     animated = tmp_path / "animated.gif"
     frames = [Image.new("RGB", (160, 96), colour) for colour in ("red", "blue")]
     frames[0].save(animated, save_all=True, append_images=frames[1:])
     at.locator("#source input[type=file]").set_input_files(animated)
-    said(at, "animated with 2 frames")
     expect(at.locator("#source-note")).to_contain_text("160 × 96 px")
+    said(at, "animated with 2 frames")
     at.locator("#dream").click()
-    said(at, "mask_image is empty")
+    said(at, "Mask is empty")
     at.get_by_role("tab", name="Text to image").click()
     row = wait_for_new(at, at.locator("#dream").click)
     recipe = read_recipe(png_of(at, row.locator(".tile").first))
@@ -301,4 +314,39 @@ def test_a_phone_has_everything_in_reach(chromium: Browser, studio: str) -> None
     with page.expect_download() as download:
         viewer.get_by_role("button", name="Download").tap()
     assert pixels(Path(download.value.path()).read_bytes()).shape == (128, 128, 3)
+    expect(viewer.locator("dl div", has_text="Sampler")).to_contain_text("K Euler")  # as the panel calls it
+    viewer.get_by_role("button", name="Send to inpainting").tap()
+    expect(page.locator("#easel canvas")).to_be_in_viewport(ratio=0.9)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
+
+
+def test_a_very_flat_picture_has_room_for_its_buttons(at: Page) -> None:
+    open_advanced(at)
+    set_number(at, "num_inference_steps", 3)
+    at.get_by_role("button", name="Set width and height").first.click()
+    for name, side in (("Width", "1024"), ("Height", "64")):
+        at.get_by_label(name).first.fill(side)
+        at.get_by_label(name).first.press("Tab")
+    tile = dream(at, "a yellow moon").locator(".tile").first
+    assert pixels(png_of(at, tile)).shape == (64, 1024, 3)
+    box, seed, actions = (part.bounding_box() for part in (tile, tile.locator(".seed"), tile.locator(".tile-actions")))
+    assert box and seed and actions
+    assert box["width"] / box["height"] == pytest.approx(3, abs=0.1)
+    assert box["y"] < actions["y"] and actions["y"] + actions["height"] <= seed["y"]
+    assert seed["y"] + seed["height"] <= box["y"] + box["height"]
+
+
+def test_a_page_whose_studio_is_gone_says_so_and_finds_it_again(page: Page, new_studio: Callable[..., Studio]) -> None:
+    port = str(free_port())
+    first = new_studio("--port", port)
+    open_page(page, first.url)
+    ready, status = page.locator("body.ready"), page.locator("#status-text")
+    expect(ready).to_have_count(1)
+    first.stop()
+    page.evaluate("window.dispatchEvent(new Event('offline'))")  # rather than wait for the next question
+    expect(status).to_have_text("Connection lost, trying again…")
+    expect(ready).to_have_count(0)
+    second = new_studio("--port", port)
+    expect(status).not_to_have_text("Connection lost, trying again…")
+    second.stop()

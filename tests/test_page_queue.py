@@ -114,7 +114,7 @@ def test_a_waiting_job_goes_first_and_a_failed_one_is_tried_again(
         page.locator("#prompt textarea").fill("with a damaged model")
         page.locator("#dream").click()
         failed = page.locator("article.row.failed")
-        expect(failed.locator(".failure")).to_contain_text("model 'tiny' in tiny cannot be loaded")
+        expect(failed.locator(".failure")).to_contain_text("Model 'tiny' in tiny cannot be loaded")
         weights.write_bytes(whole)
         failed.get_by_role("button", name="Try again").click()
         expect(failed).to_have_count(0)

@@ -72,6 +72,12 @@ def test_the_sentence_gives_value_and_range() -> None:
     )
 
 
+@pytest.mark.parametrize("field", ["prompt", "negative_prompt"])
+def test_a_text_that_is_too_long_is_counted(field: str) -> None:
+    sentence = str(refusal(TextToImageRequest, **{"prompt": "x", field: "x" * 29_999}))
+    assert sentence == f"{field} has 29,999 characters; give at most 20,000."
+
+
 def test_unknown_fields_are_refused_and_the_known_ones_named() -> None:
     assert "num_inference_steps" in str(refusal(TextToImageRequest, prompt="x", steps=20))
 

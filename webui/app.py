@@ -206,9 +206,11 @@ def _wire_memory(page: Page, panel: Panel, easel: gr.HTML, original: gr.State) -
     source, memory = panel.fields["source"], form_memory()
 
     def restore(remembered: Any) -> list[Any]:
-        values = recall(page.studio, remembered)
         for notice in () if page.studio.shared else page.studio.notices:
             say(notice)
+        if not remembered:  # somebody may be typing already
+            return [gr.skip()] * (2 + len(REMEMBERED))
+        values = recall(page.studio, remembered)
         updates = {name: gr.update(value=values[name]) for name in REMEMBERED}
         updates["schedule"] = gr.update(choices=schedule_choices(values["sampler"]), value=values["schedule"])
         size, picture_size = _stops(page.studio, values["model"])
@@ -224,7 +226,7 @@ def _wire_memory(page: Page, panel: Panel, easel: gr.HTML, original: gr.State) -
     targets = [source, original, easel, panel.source_note, panel.fields["background"]]
     page.load(restore_picture, memory, targets, queue=False, **PRIVATE)
     restored = page.load(restore, memory, [panel.tabs, panel.negative_section, *fields], queue=False, **PRIVATE)
-    restored.then(None, panel.fields["task"], js="(task) => { reverie.task(task); }", **PRIVATE)
+    restored.then(None, panel.fields["task"], js="(task) => { reverie.restored(task); }", **PRIVATE)
     remembered_fields = [*fields, source]
     changes = [field.change for field in remembered_fields]
     gr.on(changes, None, remembered_fields, memory, js=gather_script(), **PRIVATE)

@@ -11,20 +11,7 @@ import gradio as gr
 from pipelines.errors import InvalidRequest
 from pipelines.request import LARGEST_SEED, InpaintRequest, limits
 
-LABELS: Final[Mapping[str, str]] = {
-    "prompt": "Prompt",
-    "negative_prompt": "Negative prompt",
-    "num_inference_steps": "Generation steps",
-    "guidance_scale": "Prompt strength",
-    "scheduler": "Sampler",
-    "seed": "Seed",
-    "num_images_per_prompt": "Image count",
-    "model": "Model",
-    "strength": "Image strength",
-    "mask_blur": "Mask softness",
-    "image": "Image",
-    "mask_image": "Mask",
-}
+from .wording import LABELS
 
 HINTS: Final[Mapping[str, str]] = {
     "guidance_scale": "How closely the picture follows your prompt",
@@ -64,16 +51,27 @@ def strength_slider(value: int, *, name: str, **more: Any) -> gr.Slider:
     )
 
 
-def strength_of(image_strength: object) -> float:
+def strength_of(image_strength: object, num_inference_steps: object = None) -> float:
     """Turns image strength in percent into diffusers' ``strength``, its opposite: here, once, and nowhere else.
 
+    Args:
+        image_strength: Percent of the image that is kept.
+        num_inference_steps: Steps asked for; where given, at least one of them must be left to run.
+
     Raises:
-        InvalidRequest: It is no number from 0 to 100.
+        InvalidRequest: It is no number from 0 to 100, or leaves no step; the request would speak of its opposite.
     """
     good = isinstance(image_strength, (int, float)) and not isinstance(image_strength, bool)
     if not good or not math.isfinite(float(str(image_strength))) or not 0 <= float(str(image_strength)) <= 100:
         raise InvalidRequest("strength", f"image strength is {image_strength!r}; it must be a number from 0 to 100.")
-    return round(1 - float(str(image_strength)) / 100, 4)
+    strength = round(1 - float(str(image_strength)) / 100, 4)
+    if isinstance(num_inference_steps, int) and num_inference_steps >= 1 > int(num_inference_steps * strength):
+        raise InvalidRequest(
+            "strength",
+            f"image strength is {image_strength:g}, which leaves less than one of {num_inference_steps} steps; "
+            "lower it, or raise num_inference_steps.",
+        )
+    return strength
 
 
 def image_strength_of(strength: float) -> int:

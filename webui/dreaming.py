@@ -49,9 +49,5 @@ def wire_dreaming(studio: Studio, panel: Panel, easel: gr.HTML, results: gr.HTML
             say(error)
             return gr.skip()
 
-    def trouble(event: gr.EventData) -> None:
-        say(str(event.text)[:1000])
-
     fields = {**panel.fields, "mask": easel}
     panel.dream.click(dream, inputs_kwargs=fields, outputs=results, trigger_mode="multiple", **SPEAKING)
-    results.trouble(trouble, trigger_mode="multiple", **SPEAKING)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from pipelines.errors import InvalidRequest
+from pipelines.sampler_table import NATIVE
+from pipelines.samplers import find_sampler
+
 from .library.infotext import read_infotext
+from .wording import LABELS
 
 if TYPE_CHECKING:
     from .library.picture import SavedPicture
@@ -17,8 +22,7 @@ MOST_IN_A_REQUEST: Final = 10
 DETAILS: Final = {
     "Prompt strength": "guidance_scale",
     "Generation steps": "num_inference_steps",
-    "Sampler": "scheduler",
-    "Image kept": "strength",
+    "Image strength": "strength",
     "Model": "model_name",
 }
 
@@ -96,6 +100,18 @@ def _row(pictures: list[SavedPicture]) -> dict[str, Any]:
 
 def _details(told: Mapping[str, Any]) -> dict[str, str]:
     details = {label: told[name] for label, name in DETAILS.items() if told.get(name) is not None}
-    if "Image kept" in details:
-        details["Image kept"] = f"{round((1 - float(details['Image kept'])) * 100)} %"
-    return {label: str(value) for label, value in details.items()}
+    if "Image strength" in details:
+        details["Image strength"] = f"{round((1 - float(details['Image strength'])) * 100)} %"
+    return {label: str(value) for label, value in {**details, **_sampler(told.get("scheduler"))}.items()}
+
+
+def _sampler(name: object) -> dict[str, str]:
+    """The sampler as the panel's two menus show it; a name that none of them has stays as it is."""
+    if not name:
+        return {}
+    try:
+        choice = find_sampler(str(name))
+    except InvalidRequest:
+        return {LABELS["scheduler"]: str(name)}
+    shown = {LABELS["scheduler"]: choice.sampler.label}
+    return shown if choice.schedule == NATIVE else {**shown, "Noise schedule": choice.schedule}

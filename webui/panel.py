@@ -11,12 +11,13 @@ import gradio as gr
 
 from pipelines.samplers import sampler_choices, schedule_choices
 
-from .controls import LABELS, slider
+from .controls import slider
 from .form import NO_STYLE, first_values
 from .sizes import stops
 from .source import picture_input
 from .studio import Studio
 from .tabs import image_to_image, inpaint, text_to_image
+from .wording import LABELS
 
 TASKS: Final = (text_to_image, image_to_image, inpaint)
 
@@ -37,6 +38,12 @@ SIZES_TEMPLATE: Final = """
 """
 
 
+SEED_TEMPLATE: Final = """
+<div class="seed-chip" hidden><span></span>
+  <button type="button" title="Use a random seed again" aria-label="Use a random seed again">×</button></div>
+"""
+
+
 @dataclass(frozen=True)
 class Panel:
     """The panel's components.
@@ -50,6 +57,7 @@ class Panel:
         last_seed: Asks for the newest picture's seed.
         negative_section: Holds the negative prompt; open where there is one.
         source_note: Says the size of the picture to begin with.
+        seed_chip: Shows the seed while one is set; its event ``free`` asks for a random one.
         dream: Starts.
         stop: Ends what runs.
     """
@@ -62,6 +70,7 @@ class Panel:
     last_seed: gr.Button
     negative_section: gr.Accordion
     source_note: gr.HTML
+    seed_chip: gr.HTML
     dream: gr.Button
     stop: gr.Button
 
@@ -134,9 +143,17 @@ def lay_out_panel(studio: Studio) -> Panel:
             schedule_choices(first["sampler"]), value=first["schedule"], label="Noise schedule", elem_id="schedule"
         )
     with gr.Row(elem_id="dream-bar"):
+        seed_chip = gr.HTML(
+            "",
+            html_template=SEED_TEMPLATE,
+            js_on_load="/* 'free' */ reverie.seed(element, props, watch, trigger)",
+            apply_default_css=False,
+            elem_id="seed-chip",
+        )
         dream = gr.Button("Dream", variant="primary", elem_id="dream", scale=1)
         stop = gr.Button("Stop", elem_id="stop", min_width=0, scale=0)
-    return Panel(fields, tabs, tab_items, dice, random_seed, last_seed, negative_section, source_note, dream, stop)
+    seeds = (random_seed, last_seed, negative_section, source_note, seed_chip)
+    return Panel(fields, tabs, tab_items, dice, *seeds, dream, stop)
 
 
 def _sizes(studio: Studio, value: str, name: str) -> gr.HTML:

@@ -79,6 +79,8 @@ def wire_refining(studio: Studio, panel: Panel, easel: gr.HTML, results: gr.HTML
 
     def reuse(event: gr.EventData, request: gr.Request) -> list[Any]:
         picture, recipe = find(event, request)
+        if picture is not None and event.what == "seed":
+            say(f"Seed {picture.seed} is used from now on; Auto in Advanced ends that.", friendly=True)
         return update(reused(studio, picture, str(event.what), recipe) if picture else {})
 
     def send(event: gr.EventData, request: gr.Request) -> Any:
@@ -92,7 +94,9 @@ def wire_refining(studio: Studio, panel: Panel, easel: gr.HTML, results: gr.HTML
     results.reuse(
         reuse, outputs=[*(fields[name] for name in names), panel.negative_section], trigger_mode="multiple", **SPEAKING
     )
+    fields["seed"].change(None, fields["seed"], panel.seed_chip, js="(seed) => seed", **PRIVATE)
+    panel.seed_chip.free(None, outputs=fields["seed"], js="() => ''", **PRIVATE)
     targets = [panel.tabs, fields["task"], fields["source"], original, easel, panel.source_note, fields["background"]]
     results.send(send, outputs=targets, trigger_mode="multiple", **SPEAKING).then(
-        None, js="() => reverie.showTask()", **PRIVATE
+        None, fields["task"], js="(task) => { reverie.showTask(task); }", **PRIVATE
     )

@@ -35,6 +35,7 @@ def page_routes() -> list[Route]:
     """The routes, for FastAPI; each finds the studio through the app that serves it."""
     return [
         Route("/reverie/live", _for_owner(_live)),
+        Route("/reverie/alive", _for_owner(_alive)),
         Route("/reverie/feed", _for_owner(_feed)),
         Route("/reverie/picture/{id}", _for_owner(_picture)),
         Route("/reverie/thumbnail/{id}", _for_owner(_thumbnail)),
@@ -75,6 +76,11 @@ async def signed_in(app: Any, request: Request) -> bool:
 
 async def _live(_request: Request, studio: Studio, owner: str) -> Response:
     return StreamingResponse(watch(studio, owner), media_type="text/event-stream", headers=STREAM_HEADERS)
+
+
+async def _alive(_request: Request, _studio: Studio, _owner: str) -> Response:
+    """Nothing but the fact that somebody answers."""
+    return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
 
 async def _feed(request: Request, studio: Studio, owner: str) -> Response:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .cuda_advice import cuda_advice
 from .flags import Flags
+from .network import addresses
 from .password import USER, Access, access, exposed
 from .places import models_dirs, on_space, outputs_dir
 from .ports import free_port
@@ -65,7 +66,8 @@ def serve(flags: Flags) -> int:
         try:
             _launch(page, options, host=host, port=port, share=flags.share and not space, allowed=allowed)
             gc.enable()
-            address = _announce(page, allowed, share=flags.share and not space, outputs=outputs)
+            near = [] if space else addresses(host, port)
+            address = _announce(page, allowed, near, share=flags.share and not space, outputs=outputs)
             if unmade := page.studio.queue.start():
                 print(f"Jobs that were not made last time go on: {unmade}.", flush=True)
             threading.Thread(target=_warm_up, args=(manager,), name="warm-up", daemon=True).start()
@@ -124,10 +126,12 @@ def _launch(page: Blocks, options: dict[str, Any], *, host: str, port: int, shar
         ) from error
 
 
-def _announce(page: Blocks, allowed: Access, *, share: bool, outputs: Path) -> str:
+def _announce(page: Blocks, allowed: Access, near: list[str], *, share: bool, outputs: Path) -> str:
     """Prints what a person needs to know, and gives the page's address on this machine."""
     address, link = str(page.local_url), getattr(page, "share_url", None)
     print(f"Reverie is at {address}", flush=True)
+    for other in near:
+        print(f"From other machines in your network: {other}", flush=True)
     if link:
         print(f"Public link, for up to a week: {link}", flush=True)
     elif share:

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 
 def show_source(
-    studio: Studio, file: str | Path | bytes | None, background: str, cache: str, model: object = None
+    studio: Studio,
+    file: str | Path | bytes | None,
+    background: str,
+    cache: str,
+    model: object = None,
+    *,
+    quiet: bool = False,
 ) -> list[Any]:
     """Updates for the source picture, the kept original, the easel, the note below the picture,
     and the background colour, which only a picture with transparent parts needs.
@@ -35,6 +41,7 @@ def show_source(
         background: CSS colour that transparent parts are laid on.
         cache: Gradio's cache folder.
         model: Id of the chosen model.
+        quiet: Whether what there is to say about the file has been said.
 
     Raises:
         InvalidRequest: The file cannot be used.
@@ -43,7 +50,7 @@ def show_source(
         return [None, None, gr.update(picture=""), "", gr.update(visible=False)]
     opened = io.BytesIO(file) if isinstance(file, bytes) else str(file)
     path, notices, see_through = take_upload(opened, background, cache)
-    for notice in notices:
+    for notice in () if quiet else notices:
         say(notice, friendly=True)
     original = str(file) if not isinstance(file, bytes) else path
     canvas = gr.update(picture=f"/gradio_api/file={path}")
@@ -74,7 +81,7 @@ def wire_source(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State
     def again(kept: str | None, colour: str, model_id: str) -> list[Any]:
         """Shows the original once more: on another background, or because what came after it cannot be used."""
         try:
-            return show_source(studio, kept, colour, source.GRADIO_CACHE, model_id)
+            return show_source(studio, kept, colour, source.GRADIO_CACHE, model_id, quiet=True)
         except InvalidRequest:
             return show_source(studio, None, colour, source.GRADIO_CACHE, model_id)
 

@@ -22,7 +22,7 @@ RESULTS_TEMPLATE: Final = """
   <div data-part="live"></div>
   <div data-part="welcome" class="welcome" hidden>
     <h2>What do you want to see?</h2>
-    <p class="lead">Pick a prompt to begin with, or write your own on the left and press Dream.</p>
+    <p class="lead">Pick a prompt to begin with, or write your own and press Dream.</p>
     <div data-part="cards" class="cards"></div>
     <p data-part="hint" class="hint"></p>
   </div>
@@ -61,13 +61,12 @@ def lay_out_easel() -> gr.HTML:
 def lay_out_results(studio: Studio) -> gr.HTML:
     """The results; its value is the id of the job that was handed in last, which makes the page watch.
 
-    Its events: ``send``, ``reuse``, ``stop``, ``steer``, ``template`` and ``trouble``, each with a few plain values.
+    Its events: ``send``, ``reuse``, ``stop``, ``steer`` and ``template``, each with a few plain values.
     """
     return gr.HTML(
         "",
         html_template=RESULTS_TEMPLATE,
-        js_on_load="/* 'send' 'reuse' 'stop' 'steer' 'template' 'trouble' */"
-        "reverie.results(element, trigger, props, watch)",
+        js_on_load="/* 'send' 'reuse' 'stop' 'steer' 'template' */reverie.results(element, trigger, props, watch)",
         apply_default_css=False,
         elem_id="results",
         welcome=json.dumps({"examples": studio.examples[:8], "hint": HINT}),

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from .sizes import size_of
+from .wording import page_words
 
 if TYPE_CHECKING:
     from .job import Job
@@ -77,7 +78,7 @@ def message(
         "status": status,
         "ready": is_ready(status),
         "jobs": [job_message(studio, jobs[view.id], view, seen) for view in views],
-        "ended": [_ending(job.view()) for job in ended if job.ended],
+        "ended": [_ending(job.view(), job.request.prompt) for job in ended if job.ended],
     }
 
 
@@ -98,19 +99,24 @@ def job_message(studio: Studio, job: Job, view: JobView, seen: Seen) -> dict[str
         "height": height,
         "total_steps": view.total_steps,
         "eta": view.eta,
-        "error": view.error,
-        "notices": list(view.notices),
+        "error": _in_words(view.error),
+        "notices": [page_words(notice) for notice in view.notices],
         "pictures": pictures + waiting,
     }
 
 
-def _ending(view: JobView) -> dict[str, Any]:
+def _ending(view: JobView, prompt: str) -> dict[str, Any]:
     return {
         "id": view.id,
         "state": view.state,
-        "error": view.error,
+        "prompt": prompt,
+        "error": _in_words(view.error),
         "pictures": [{"skipped": picture.skipped} for picture in view.pictures],
     }
+
+
+def _in_words(error: str | None) -> str | None:
+    return None if error is None else page_words(error)
 
 
 def _picture_message(view: JobView, picture: PictureView, seen: Seen) -> dict[str, Any]:

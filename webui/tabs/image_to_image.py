@@ -30,4 +30,5 @@ def make_request(studio: Studio, values: Mapping[str, Any]) -> ImageToImageReque
     """
     image = read_source(values["source"])
     fields = shared_fields(studio, values, size=values["picture_size"], picture=image.size)
-    return ImageToImageRequest(**fields, image=image, strength=strength_of(values["image_strength"]))
+    strength = strength_of(values["image_strength"], fields["num_inference_steps"])
+    return ImageToImageRequest(**fields, image=image, strength=strength)

@@ -48,5 +48,5 @@ def make_request(studio: Studio, values: Mapping[str, Any]) -> InpaintRequest:
         image=cover(image, size),  # the recipe then holds what the model saw, and the request no more than it needs
         mask_image=cover(mask, size),
         mask_blur=whole(values["mask_blur"]),
-        strength=strength_of(values["repaint_strength"]),
+        strength=strength_of(values["repaint_strength"], fields["num_inference_steps"]),
     )

@@ -9,7 +9,16 @@ import gradio as gr
 
 HERE: Final = Path(__file__).resolve().parent
 
-SCRIPTS: Final = ("reverie.js", "forming.js", "results.js", "viewer.js", "easel.js", "sizes.js")
+SCRIPTS: Final = (
+    "reverie.js",
+    "connection.js",
+    "forming.js",
+    "results.js",
+    "viewer.js",
+    "easel.js",
+    "sizes.js",
+    "seed.js",
+)
 """Loaded in this order; the first makes the ``reverie`` object that the others add to."""
 
 STYLES: Final = ("tokens.css", "panel.css", "results.css", "easel.css", "phone.css")

@@ -5,12 +5,39 @@
 reverie.easel = (element, props, watch) => {
   "use strict";
   const { el, iconButton } = reverie;
-  const LONG_SIDE = 1024, UNDO_STEPS = 20, TINT = "rgb(139, 108, 246)";
+  const LONG_SIDE = 1024, UNDO_STEPS = 20, KEPT = "reverie-mask", STRIPE = 12;
   const part = (name) => element.querySelector(`[data-part="${name}"]`);
   const frame = part("frame"), picture = part("picture"), canvas = part("mask"), ring = part("ring"), empty = part("empty");
   const context = canvas.getContext("2d", { willReadFrequently: true });
+  const paint = context.createPattern(stripes(), "repeat");
   const size = part("size");
   let tool = "brush", last = null, history = [], shownPicture = null, committed = "";
+
+  // Violet and white in turn can be told from any picture; to the server both are opaque, and so the same.
+  function stripes() {
+    const tile = el("canvas", { width: 4 * STRIPE, height: 4 * STRIPE }), pen = tile.getContext("2d");
+    pen.fillStyle = "rgb(118, 72, 250)";
+    pen.fillRect(0, 0, tile.width, tile.height);
+    pen.strokeStyle = "rgb(255, 255, 255)";
+    pen.lineWidth = STRIPE;
+    for (const x of [-4, 0, 4]) { pen.moveTo((x - 1) * STRIPE, 5 * STRIPE); pen.lineTo((x + 5) * STRIPE, -STRIPE); }
+    pen.stroke();
+    return tile;
+  }
+
+  // The browser keeps the mask with the address of its picture, for when the page is opened again.
+  function keep(mask) {
+    try {
+      if (mask) localStorage.setItem(KEPT, JSON.stringify({ picture: shownPicture, mask }));
+      else localStorage.removeItem(KEPT);
+    } catch { /* no room, or none allowed: then it lasts as long as the page */ }
+  }
+  function kept(address) {
+    try {
+      const found = JSON.parse(localStorage.getItem(KEPT) ?? "null");
+      return found?.picture === address ? found.mask : "";
+    } catch { return ""; }
+  }
 
   const painted = () => {
     const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
@@ -20,6 +47,7 @@ reverie.easel = (element, props, watch) => {
   const commit = () => {
     const value = painted() ? canvas.toDataURL("image/png") : "";
     committed = value;
+    keep(value);
     if (props.value !== value) props.value = value;
     element.querySelector(".easel")?.classList.toggle("painted", Boolean(value));
   };
@@ -36,7 +64,7 @@ reverie.easel = (element, props, watch) => {
   };
   const stroke = (from, to) => {
     context.globalCompositeOperation = tool === "eraser" ? "destination-out" : "source-over";
-    context.strokeStyle = context.fillStyle = TINT;
+    context.strokeStyle = paint;
     context.lineWidth = diameter();
     context.lineCap = context.lineJoin = "round";
     context.beginPath();
@@ -74,7 +102,7 @@ reverie.easel = (element, props, watch) => {
   const invert = () => {
     snapshot();
     context.globalCompositeOperation = "source-out";
-    context.fillStyle = TINT;
+    context.fillStyle = paint;
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.globalCompositeOperation = "source-over";
     commit();
@@ -109,32 +137,40 @@ reverie.easel = (element, props, watch) => {
   function load() {
     const next = props.picture || "";
     if (next === shownPicture) return;
+    const opened = !shownPicture; // nothing was here before: a mask that is kept may belong to this picture
     shownPicture = next;
     frame.hidden = !next;
     empty.hidden = Boolean(next);
     element.querySelector(".easel")?.classList.toggle("blank", !next);
-    if (!next) { canvas.width = canvas.width; history = []; commit(); return; }
+    if (!next) { canvas.width = canvas.width; history = []; if (!opened) commit(); return; }
     picture.onload = () => {
       const scale = LONG_SIDE / Math.max(picture.naturalWidth, picture.naturalHeight);
       const width = Math.max(1, Math.round(picture.naturalWidth * scale)), height = Math.max(1, Math.round(picture.naturalHeight * scale));
       frame.style.setProperty("--ratio", `${width} / ${height}`);
       frame.style.setProperty("--shape", width / height);
       if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; history = []; }
-      commit();
+      const mask = opened && kept(next);
+      if (mask) draw(mask); else commit();
     };
     picture.src = reverie.url(next);
   }
-  // A mask from elsewhere (an uploaded one) is laid on the easel, to be seen and worked on like a painted one.
-  function lay() {
-    if (!props.value || props.value === committed) return;
+  function draw(address) {
     const mask = new Image();
     mask.onload = () => {
       snapshot();
       context.clearRect(0, 0, canvas.width, canvas.height);
       context.drawImage(mask, 0, 0, canvas.width, canvas.height);
+      context.globalCompositeOperation = "source-in";
+      context.fillStyle = paint;
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      context.globalCompositeOperation = "source-over";
       commit();
     };
-    mask.src = props.value;
+    mask.src = address;
+  }
+  // A mask from elsewhere (an uploaded one) is laid on the easel, to be seen and worked on like a painted one.
+  function lay() {
+    if (props.value && props.value !== committed) draw(props.value);
   }
   watch("picture", load);
   watch("value", lay);

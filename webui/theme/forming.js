@@ -1,7 +1,7 @@
 // Rows of pictures that are being made: each picture in its own tile, with its step, and what one can wish of it.
 reverie.forming = (live, trigger, smallURL) => {
   "use strict";
-  const { el, icon, iconButton, clock } = reverie;
+  const { el, icon, iconButton, clock, tileShape } = reverie;
   const rows = new Map(); // job id -> its row
 
   function makeTile(job, index) {
@@ -22,7 +22,7 @@ reverie.forming = (live, trigger, smallURL) => {
     const title = el("p.row-prompt", {}, job.prompt);
     const note = el("p.row-note");
     const bar = el("div.bar", { role: "progressbar", "aria-label": "Progress", "aria-valuemin": "0", "aria-valuemax": "100" }, el("i"));
-    const tiles = el("div.tiles", { style: `--ratio: ${job.width} / ${job.height}` });
+    const tiles = el("div.tiles", { style: tileShape(job) });
     const stop = el("button.chip", { type: "button", onclick: () => { stop.disabled = true; trigger("stop", { id: job.id }); } },
       icon("stop"), "Stop");
     const steer = (wish) => trigger("steer", { id: job.id, wish, index: null });
@@ -91,7 +91,7 @@ reverie.forming = (live, trigger, smallURL) => {
 
   // A job that failed stays in sight with its reason until it is tried again or put away.
   function fail(job, after) {
-    const row = rows.get(job.id);
+    const row = rows.get(job.id) ?? makeRow(job); // it may have failed before the page heard of it
     const putAway = () => { row.article.remove(); after(); };
     rows.delete(job.id);
     row.article.classList.replace("live", "failed");

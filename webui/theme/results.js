@@ -1,11 +1,11 @@
 // The results side: what is going on above, then the feed of finished pictures, newest first.
 reverie.results = (element, trigger, props, watch) => {
   "use strict";
-  const { el, iconButton, url, find, say } = reverie;
+  const { el, iconButton, url, find, say, tileShape } = reverie;
   const part = (name) => element.querySelector(`[data-part="${name}"]`);
   const live = part("live"), feed = part("feed"), welcome = part("welcome"), more = part("more");
   const told = new Set(); // jobs whose end has been dealt with
-  let source = null, shown = [], oldest = null, spoken = 0, expected = null;
+  let shown = [], oldest = null, spoken = 0, expected = null;
 
   const pictureURL = (id) => url(`/reverie/picture/${encodeURIComponent(id)}`);
   const smallURL = (picture) =>
@@ -35,12 +35,10 @@ reverie.results = (element, trigger, props, watch) => {
   function endJob(job) {
     if (told.has(job.id)) return;
     told.add(job.id);
-    const known = forming.has(job.id);
-    if (job.state === "failed" && !known) trigger("trouble", { text: job.error || "The picture could not be made." });
     const count = job.pictures.filter((picture) => !picture.skipped).length;
     say(job.state === "finished" ? `Finished: ${count} ${count === 1 ? "picture" : "pictures"}`
       : job.state === "failed" ? job.error : "Stopped");
-    if (known && job.state === "failed") forming.fail(job, tidy);
+    if (job.state === "failed") forming.fail(job, tidy);
     loadNewest().finally(() => { forming.remove(job.id); tidy(); });
   }
 
@@ -63,17 +61,7 @@ reverie.results = (element, trigger, props, watch) => {
     tidy();
   }
 
-  // The stream may die (sleep, a lost network): the browser opens it again by itself, and the first message
-  // tells everything from the start. The server says when there is nothing more to watch.
-  function connect() {
-    source?.close();
-    source = new EventSource(url("/reverie/live"));
-    source.onmessage = (event) => receive(JSON.parse(event.data));
-    source.addEventListener("idle", () => { source.close(); source = null; });
-    source.onerror = () => { if (source?.readyState === EventSource.CLOSED) { source = null; setTimeout(connect, 3000); } };
-  }
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) connect(); });
-  window.addEventListener("online", connect);
+  const connect = reverie.connection(receive); // the first message of a stream tells everything from the start
 
   // ---- finished -------------------------------------------------------------------------------------------------
 
@@ -96,7 +84,7 @@ reverie.results = (element, trigger, props, watch) => {
     return el("article.row", { "data-row": row.key, "aria-label": row.prompt },
       el("header", {}, el("p.row-prompt", { title: row.prompt }, row.prompt), reuse,
         el("time.row-note", { datetime: row.when }, ago(row.when)), save),
-      el("div.tiles", { style: `--ratio: ${first.width} / ${first.height}` }, ...row.pictures.map((p) => pictureTile(row, p))));
+      el("div.tiles", { style: tileShape(first) }, ...row.pictures.map((p) => pictureTile(row, p))));
   }
 
   function ago(when) {

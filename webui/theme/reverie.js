@@ -73,11 +73,31 @@ window.reverie = (() => {
     return name;
   }
 
-  // After a picture was sent to a task: the panel shows it from the top, the stage its easel.
-  function showTask() {
+  // The form is as it was left when the page was last open.
+  function restored(name) {
+    task(name);
+    document.body.classList.add("restored");
+  }
+
+  // A picture is never shown flatter or taller than three to one, so that its buttons have room.
+  function tileShape({ width, height }) {
+    const ratio = Math.min(3, Math.max(1 / 3, width / height));
+    return ratio === width / height ? `--ratio: ${width} / ${height}` : `--ratio: ${ratio}; --fit: contain`;
+  }
+
+  // After a picture was sent to a task: the panel shows it from the top, the stage its easel. On a phone both are
+  // one page, which can only go there once the picture has its place.
+  function showTask(name) {
+    task(name);
     for (const id of ["panel", "stage"]) find(id)?.scrollTo?.({ top: 0 });
-    const wanted = document.body.dataset.task === "inpaint" ? "easel" : "image-section";
-    if (window.matchMedia("(max-width: 820px)").matches) find(wanted)?.scrollIntoView({ block: "start" });
+    if (!window.matchMedia("(max-width: 820px)").matches) return;
+    const [section, picture] = name === "inpaint" ? ["easel", ".easel-frame img"] : ["image-section", "#source img"];
+    const until = Date.now() + 5000;
+    (function go() {
+      const image = document.querySelector(picture);
+      if (image?.naturalWidth && image.getClientRects().length) find(section)?.scrollIntoView({ block: "start" });
+      else if (Date.now() < until) requestAnimationFrame(go);
+    })();
   }
 
   function say(sentence) {
@@ -107,5 +127,5 @@ window.reverie = (() => {
     if (!document.body.dataset.task) task("text_to_image");
   });
 
-  return { el, icon, iconButton, url, clock, find, press, task, showTask, say };
+  return { el, icon, iconButton, url, clock, find, press, task, restored, tileShape, showTask, say };
 })();

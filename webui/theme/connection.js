@@ -1,0 +1,48 @@
+// The page's line to the studio: one stream while something goes on, and a light question now and then while nothing
+// does. Whatever happens to it, the page says so and finds its way back by itself.
+reverie.connection = (receive) => {
+  "use strict";
+  const { url, find, say } = reverie;
+  const QUIET = 15, SOON = 2, PATIENCE = 10; // seconds
+  let source = null, timer = null, broken = false; // broken: a stream ended that had more to tell
+
+  const wait = (seconds) => { clearTimeout(timer); timer = setTimeout(ask, 1000 * seconds); };
+  const close = () => { source?.close(); source = null; };
+
+  function show(words) {
+    broken = true;
+    document.body.classList.remove("ready");
+    const status = find("status-text");
+    if (status) status.textContent = words;
+    say(words);
+  }
+
+  function connect() {
+    close();
+    source = new EventSource(url("/reverie/live"));
+    source.onmessage = (event) => { broken = false; wait(QUIET); receive(JSON.parse(event.data)); };
+    // The server says when there is nothing more to watch.
+    source.addEventListener("idle", () => { close(); wait(QUIET); });
+    source.onerror = () => { close(); broken = true; wait(SOON / 2); };
+    wait(QUIET); // a stream that opens and stays silent is none
+  }
+
+  // Asks whether anybody is there. A page out of sight asks nothing: it connects anew when it is seen again.
+  async function ask() {
+    if (document.hidden) return;
+    if (source) { close(); broken = true; }
+    let answer = null;
+    try {
+      answer = await fetch(url("/reverie/alive"), { cache: "no-store", signal: AbortSignal.timeout(1000 * PATIENCE) });
+    } catch { /* nobody there */ }
+    if (source) return; // connected meanwhile
+    if (answer?.ok) { if (broken) connect(); else wait(QUIET); return; }
+    show(answer?.status === 401 ? "Open the page again to log in" : "Connection lost, trying again…");
+    wait(SOON);
+  }
+
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) connect(); });
+  window.addEventListener("online", connect);
+  window.addEventListener("offline", () => { if (!source) ask(); });
+  return connect;
+};
