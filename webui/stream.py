@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from .job_view import JobView, PictureView
     from .studio import Studio
 
-SHORTEST_PAUSE: Final = 1 / 8
-"""Seconds between messages; more than eight previews a second nobody can see apart."""
+PREVIEW_PAUSE: Final = 1 / 8
+"""Seconds after a message with previews; more than eight a second nobody can see apart."""
+
+SHORTEST_PAUSE: Final = 1 / 50
+"""Seconds after any other."""
 
 LONGEST_PAUSE: Final = 1.0
 """Seconds after which a message is sent though no step was done: the time left has changed, and the line is alive."""
@@ -45,7 +48,8 @@ async def watch(studio: Studio, owner: str) -> AsyncIterator[str]:
         newest = studio.queue.jobs(owner)
         active = {job.id: job for job in newest if not job.ended}
         views = [job.view() for job in {**followed, **active}.values()]
-        yield _event(message(studio, {**followed, **active}, views, seen, ended=newest if first else ()))
+        told = message(studio, {**followed, **active}, views, seen, ended=newest if first else ())
+        yield _event(told)
         first = False
         ready = is_ready(studio.manager.status())
         if not active and ready and all(view.ended for view in views):
@@ -53,7 +57,8 @@ async def watch(studio: Studio, owner: str) -> AsyncIterator[str]:
             return
         followed = {view.id: active[view.id] for view in views if not view.ended and view.id in active}
         await _next_change([(followed[view.id], view.version) for view in views if view.id in followed])
-        await asyncio.sleep(max(0.0, SHORTEST_PAUSE - (time.monotonic() - began)))
+        pause = PREVIEW_PAUSE if _has_preview(told) else SHORTEST_PAUSE  # nothing said before it delays the first
+        await asyncio.sleep(max(0.0, pause - (time.monotonic() - began)))
 
 
 def is_ready(status: str) -> bool:
@@ -133,6 +138,10 @@ def _picture_message(view: JobView, picture: PictureView, seen: Seen) -> dict[st
         seen[view.id, picture.index] = picture.preview
         told["preview"] = "data:image/jpeg;base64," + base64.b64encode(picture.preview).decode("ascii")
     return told
+
+
+def _has_preview(told: dict[str, Any]) -> bool:
+    return any("preview" in picture for job in told["jobs"] for picture in job["pictures"])
 
 
 async def _next_change(jobs: Sequence[tuple[Job, int]]) -> None:
