@@ -108,8 +108,9 @@ def main(folder: str, seed: str) -> None:
         tell(fact="notice", notice=notice)
     for owner in OWNERS:
         for job in queue.jobs(owner):
-            queue.resume(owner, job.id)
-            follow(job)
+            if not job.ended:  # those that have ended were told of already
+                queue.resume(owner, job.id)
+                follow(job)
     number = 0
     while True:
         owner = chance.choice(OWNERS)
