@@ -23,6 +23,7 @@ import torch
 from .batching import Call, join_calls
 from .errors import Cancelled, GenerationError
 from .memory import first_that_fits
+from .threads import StepThreads
 from .turns import Turns
 
 T = TypeVar("T")
@@ -184,6 +185,7 @@ class Engine:
             call.fail(Cancelled("The picture was stopped."))
 
     def _serve(self) -> None:
+        threads = StepThreads()
         while True:
             with self._changed:
                 batch: list[tuple[Lane, Call]] = []
@@ -191,6 +193,7 @@ class Engine:
                     self._changed.wait(self._patience())
                 if self._closed:
                     return
+            threads.set_for([call for _, call in batch], alone=batch[0][0].alone)
             self._run(batch)
             batch.clear()
 

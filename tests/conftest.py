@@ -26,7 +26,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # the tests and the studios they start share the cores
+    # The tests and the studios they start share the cores: nobody spins, and a second thread is not worth waking for
+    # networks this small (see pipelines/threads.py).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

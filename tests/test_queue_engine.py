@@ -124,7 +124,7 @@ def test_whoever_steps_aside_for_a_newcomer_ends_in_the_same_bits(new_queue, pic
     queue = new_queue(workers=2)
     until(queue.submit("ann", ask("aside", num_inference_steps=40)), ended)
     reference = pictures.pop(("aside", 0)).tobytes()
-    first = queue.submit("ann", ask("first", num_inference_steps=100))
+    first = queue.submit("ann", ask("first", num_inference_steps=150))
     aside = queue.submit("ann", ask("aside", num_inference_steps=40))
     until(aside, at_step(2))
     newcomer = queue.submit("ben", ask("new", num_inference_steps=60))

@@ -74,6 +74,17 @@ def previews_of(events: Iterator[GenerationEvent]) -> tuple[int, int]:
     return len(steps), sum(event.preview is not None for event in steps)
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Everything that is started meanwhile, and the caller, computes on one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def bare(model: LoadedModel, request: GenerationRequest) -> Callable[[], Pixels]:
     """The same request as a plain diffusers pipeline over the same weights would be called by hand."""
     scheduler = build_scheduler(request.scheduler, model.scheduler_config, seed=request.seed)
