@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import tqdm
 from PIL import Image
 
 from pipelines.events import ImageFinished
@@ -42,11 +43,16 @@ def pictures() -> dict[tuple[str, int], Image.Image]:
     return {}
 
 
+def our_threads() -> set[threading.Thread]:
+    """All but the one that tqdm starts with its first progress bar, and keeps."""
+    return {thread for thread in threading.enumerate() if not isinstance(thread, tqdm.TMonitor)}
+
+
 @pytest.fixture
 def new_queue(
     manager: PipelineManager, pictures: dict[tuple[str, int], Image.Image]
 ) -> Iterator[Callable[..., JobQueue]]:
-    before = set(threading.enumerate())
+    before = our_threads()
     queues: list[JobQueue] = []
 
     def keep(job: Job, event: ImageFinished) -> SavedPicture:
@@ -60,9 +66,9 @@ def new_queue(
     yield make
     for queue in queues:
         queue.close()
-    for thread in set(threading.enumerate()) - before:  # the engine's own end a moment after they were told to
+    for thread in our_threads() - before:  # the engine's own end a moment after they were told to
         thread.join(PATIENCE)
-    assert set(threading.enumerate()) <= before
+    assert our_threads() <= before
 
 
 def ask(prompt: str, **fields: object) -> TextToImageRequest:

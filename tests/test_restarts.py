@@ -50,7 +50,12 @@ def finish(folder: Path, told: list[dict[str, Any]]) -> dict[str, str]:
     queue, library, journal = open_queue(folder)
     try:
         assert (journal.notices, library.notices) == ((), ())
-        jobs = [job for owner in OWNERS for job in queue.jobs(owner)]
+        owners = {fact["job"]: fact["owner"] for fact in told if fact["fact"] == "job"}
+        jobs = []
+        for owner in OWNERS:
+            for job in queue.jobs(owner):
+                assert owners.get(job.id, owner) == owner
+                jobs.append(job)
         for job in jobs:
             queue.resume(job.owner, job.id)  # one that was begun often enough is not begun by itself any more
             view = job.view()
@@ -58,10 +63,6 @@ def finish(folder: Path, told: list[dict[str, Any]]) -> dict[str, str]:
                 changed = job.wait_for_change(view.version, PATIENCE)
                 assert changed.version != view.version, view
                 view = changed
-        owners = {fact["job"]: fact["owner"] for fact in told if fact["fact"] == "job"}
-        for job in jobs:
-            if job.id in owners:
-                assert queue.get(owners[job.id], job.id) is job
         shown = [fact["id"] for fact in told if fact["fact"] == "picture"]
         assert all(any(library.get(owner, picture) for owner in OWNERS) for picture in shown), "a picture is lost"
         return {job.id: job.view().state for job in jobs}
