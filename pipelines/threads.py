@@ -14,8 +14,8 @@ SMALL_STEP: Final = 3e10
 """Weights × latent pixels × samples below which one thread is quicker, or as quick and disturbs nobody.
 
 Measured on two cores with threads that sleep while they wait (``OMP_WAIT_POLICY=PASSIVE``, without which a busy browser
-makes a step twenty times slower): the starter's step of one picture, 1.4e10, takes 0.6 times as long on one thread as
-on two; that of four pictures, 5.6e10, takes 1.4 times as long.
+makes a step twenty times slower): the starter's step of one picture of 256 pixels, 1.4e10, takes 0.6 times as long on
+one thread as on two; that of four such pictures, 5.6e10, takes 1.4 times as long.
 """
 
 

@@ -121,3 +121,24 @@ def test_a_waiting_job_goes_first_and_a_failed_one_is_tried_again(
         expect(newest(page).locator(".row-prompt")).to_have_text("with a damaged model")
     finally:
         studio.stop()
+
+
+def test_a_double_click_is_one_wish_and_stop_takes_what_was_begun_last(page: Page, studio: str) -> None:
+    open_page(page, studio)
+    open_advanced(page)
+    set_number(page, "num_inference_steps", 150)
+    set_number(page, "num_images_per_prompt", 4)
+    live = page.locator("article.row.live")
+    page.locator("#prompt textarea").fill("a red circle, asked for first")
+    page.locator("#dream").dblclick()
+    expect(live).to_have_count(1)
+    page.locator("#prompt textarea").fill("a blue square, asked for second")
+    page.locator("#dream").click()
+    expect(live).to_have_count(2)
+
+    page.locator("#stop").click()
+
+    expect(live).to_have_count(1)
+    expect(live.locator(".row-prompt")).to_have_text("a red circle, asked for first")
+    page.keyboard.press("Escape")
+    expect(live).to_have_count(0)

@@ -96,7 +96,8 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="USER:PASSWORD",
-        help="Asks visitors for this name and password; may be given several times, for several people.",
+        help="Asks visitors for this name and password, and gives each browser pictures and a queue of its own; "
+        "may be given several times, for several people.",
     )
     made.add_argument(
         "--no-auth",

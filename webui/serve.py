@@ -56,7 +56,7 @@ def serve(flags: Flags) -> int:
     port = free_port(host, SPACE_PORT if space else flags.port)
     outputs, models = outputs_dir(flags.outputs_dir), models_dirs(flags.models_dir)
     allowed = access(flags, space=space)
-    shared = space or exposed(flags)
+    shared = space or exposed(flags) or bool(flags.auth)  # who has to log in is not alone
     with _temporary_folder() as temporary, _asked_to_stop() as stop:
         _settle_environment(temporary)
         gc.disable()  # nothing that is imported now is garbage, and looking for some takes an eighth of the start

@@ -23,9 +23,9 @@ def wire_wishes(studio: Studio, panel: Panel, results: gr.HTML) -> None:
     """Connects the Stop button, and the small buttons of the rows that are being made."""
 
     def stop(request: gr.Request) -> None:
-        """Stops what runs now, or, while nothing does, what is next; what is paused comes last."""
+        """Stops what was begun last, or, while nothing runs, what was asked for last; what is paused comes last."""
         owner = studio.owner(request.cookies)
-        active = [job for job in reversed(studio.queue.jobs(owner)) if not (job.ended or job.stopping)]
+        active = [job for job in studio.queue.jobs(owner) if not (job.ended or job.stopping)]
         for job in sorted(active, key=lambda job: (job.paused, not job.begun))[:1]:
             studio.queue.cancel(owner, job.id)
 

@@ -2,7 +2,7 @@
 // does. Whatever happens to it, the page says so and finds its way back by itself.
 reverie.connection = (receive) => {
   "use strict";
-  const { url, find, say } = reverie;
+  const { el, url, find, say } = reverie;
   const QUIET = 15, SOON = 2, PATIENCE = 10; // seconds
   let source = null, timer = null, broken = false; // broken: a stream ended that had more to tell
 
@@ -14,13 +14,24 @@ reverie.connection = (receive) => {
     document.body.classList.remove("ready");
     const status = find("status-text");
     if (status) status.textContent = words;
+    document.body.classList.add("lost"); // what is going on may have gone on: nothing of it can be told or steered
     say(words);
   }
+
+  function found() {
+    broken = false;
+    document.body.classList.remove("lost");
+    line.remove();
+  }
+
+  // The studio was started anew and knows nobody: only the login page helps.
+  const line = el("p.lost-line", { role: "alert" }, "The studio was started again and has forgotten you. What you asked for goes on. ",
+    el("button.chip", { type: "button", onclick: () => window.location.reload() }, "Log in"));
 
   function connect() {
     close();
     source = new EventSource(url("/reverie/live"));
-    source.onmessage = (event) => { broken = false; wait(QUIET); receive(JSON.parse(event.data)); };
+    source.onmessage = (event) => { found(); wait(QUIET); receive(JSON.parse(event.data)); };
     // The server says when there is nothing more to watch.
     source.addEventListener("idle", () => { close(); wait(QUIET); });
     source.onerror = () => { close(); broken = true; wait(SOON / 2); };
@@ -37,7 +48,9 @@ reverie.connection = (receive) => {
     } catch { /* nobody there */ }
     if (source) return; // connected meanwhile
     if (answer?.ok) { if (broken) connect(); else wait(QUIET); return; }
-    show(answer?.status === 401 ? "Open the page again to log in" : "Connection lost, trying again…");
+    const forgotten = answer?.status === 401;
+    if (forgotten) find("topbar")?.after(line);
+    show(forgotten ? "Log in again" : "Connection lost, trying again…");
     wait(SOON);
   }
 

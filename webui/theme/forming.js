@@ -49,7 +49,7 @@ reverie.forming = (live, trigger, smallURL) => {
     }
     slot.tile.classList.toggle("forming", !finished);
     if (finished) slot.skip?.remove();
-    const step = picture.step ? `Step ${picture.step} of ${picture.total_steps || job.total_steps}` : "Waiting";
+    const step = picture.step ? `Step ${picture.step} of ${picture.total_steps || job.total_steps}` : job.paused ? "Paused" : "Waiting";
     const words = finished ? `Seed ${picture.seed}` : step;
     if (slot.caption.textContent !== words) slot.caption.textContent = words;
   }
@@ -57,6 +57,7 @@ reverie.forming = (live, trigger, smallURL) => {
   // Brings a row up to date and says it in words; `running`: whether anything has begun that others wait behind.
   function show(job, running) {
     const row = rows.get(job.id) ?? makeRow(job);
+    row.article.classList.toggle("paused", job.paused);
     row.article.classList.toggle("waiting", job.state === "waiting" && running);
     row.front.hidden = !(job.state === "waiting" && job.place > 1 && running);
     if (row.paused !== job.paused) {

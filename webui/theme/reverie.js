@@ -120,6 +120,11 @@ window.reverie = (() => {
     }
   });
 
+  // A double click is one wish: only the first of its clicks asks for something.
+  document.addEventListener("click", (event) => {
+    if (event.detail > 1 && event.target.closest?.("#dream")) event.stopImmediatePropagation();
+  }, true);
+
   // Dark whatever the system prefers: Gradio marks the body, and takes the mark off again; the page itself keeps it.
   document.documentElement.classList.add("dark");
 

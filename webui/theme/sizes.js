@@ -22,7 +22,9 @@ reverie.sizes = (element, props, watch) => {
     follow.checked = value === "picture";
     element.querySelector(".sizes").dataset.mode = custom ? "own" : value === "picture" ? "picture" : "ratio";
     label.textContent = custom ? "Own size" : value === "picture" ? "Like the picture" : stop.ratio.replace(":", " : ");
-    pixels.textContent = value === "picture" ? props.picture || "" : `${w} × ${h} px`;
+    const impossible = custom && [w, h].some((side) => side < 64 || side > 2048 || side % 8);
+    pixels.textContent = impossible ? "64 to 2048, in steps of 8" : value === "picture" ? props.picture || "" : `${w} × ${h} px`;
+    pixels.classList.toggle("impossible", Boolean(impossible));
     slider.setAttribute("aria-valuetext", `${label.textContent}, ${w} by ${h} pixels`);
     shape.style.setProperty("--ratio", `${w} / ${h}`);
     shape.classList.toggle("tall", h > w);
