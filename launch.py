@@ -23,7 +23,7 @@ def version_problem(version):
 
 
 def main(arguments=None):
-    """Prepares what is missing, then serves until it is stopped.
+    """Prepares what is missing, then serves until it is stopped, or makes what ``generate`` was asked for.
 
     Args:
         arguments: What follows ``launch.py`` on the command line; None reads it from there.
@@ -40,13 +40,9 @@ def main(arguments=None):
     from webui.refusal import CannotStart
 
     try:
-        from webui import environment, flags
+        from webui import commands
 
-        options = flags.parse(sys.argv[1:] if arguments is None else arguments)
-        environment.ensure(torch_index=options.torch_index)
-        from webui.serve import serve
-
-        return serve(options)
+        return commands.run(sys.argv[1:] if arguments is None else arguments)
     except CannotStart as reason:
         sys.stderr.write("{}\n".format(reason))
         return 1

@@ -60,6 +60,7 @@ def photograph(browser: Browser, url: str, folder: Path) -> None:
     brush(wide)
     wide.screenshot(path=folder / "inpainting-1440.png")
     take_queue(wide, folder)
+    take_library(wide, folder)
 
     phone = browser.new_context(
         viewport={"width": 390, "height": 844}, device_scale_factor=2, has_touch=True, is_mobile=True
@@ -114,6 +115,31 @@ def take_queue(page: Page, folder: Path) -> None:
         rows.last.get_by_role("button", name="Stop").click()
         expect(rows).to_have_count(count - 1)
     page.get_by_role("button", name="Use a random seed again").click()
+
+
+def take_library(page: Page, folder: Path) -> None:
+    """A variation beside what it was made from, chosen pictures, how they are taken away, and a recipe that is read."""
+    tiles = page.locator("article.row[data-row]").first.locator(".tile")
+    tiles.first.hover()
+    tiles.first.get_by_role("button", name="Variations").click()
+    expect(page.locator("article.row.live")).to_have_count(1)
+    expect(page.locator("article.row.live")).to_have_count(0)
+    tiles.first.locator(".open").click()
+    viewer = page.get_by_role("dialog", name="Picture")
+    expect(viewer.locator(".thumb img").first).to_be_visible()
+    page.screenshot(path=folder / "viewer-1440.png")
+    viewer.get_by_role("button", name="Compare").click()
+    page.screenshot(path=folder / "compare-1440.png")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    for number in (0, 1):
+        tiles.nth(number).hover()
+        tiles.nth(number).get_by_role("checkbox").click()
+    page.screenshot(path=folder / "selected-1440.png")
+    page.get_by_role("button", name="Download ZIP").click()
+    page.screenshot(path=folder / "download-1440.png")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Clear", exact=True).click()
 
 
 def open_page(page: Page, url: str) -> None:

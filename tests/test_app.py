@@ -11,12 +11,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from pipelines.request import TextToImageRequest
 from tests.studio import ROOT, Studio
+from webui.library.search import EPOCH
 from webui.owners import COOKIE
 
 BUILD = """
@@ -165,13 +167,16 @@ def test_the_stream_tells_of_a_job_from_wherever_it_is(studio: str) -> None:
 
 def test_feed_pages_follow_each_other(studio: str) -> None:
     visitor = Visitor(studio)
-    newest = visitor.feed()[0]
-    status, page = visitor.ask("reverie/feed?before=" + newest["oldest"])
+    rows = visitor.feed()
+    place = next(place for place, row in enumerate(rows) if len(row["pictures"]) == 1)
+    number = (datetime.fromisoformat(rows[place]["when"]) - EPOCH) // timedelta(microseconds=1)
+    status, page = visitor.ask(f"reverie/feed?after={number}")
     assert status == 200
-    older = [picture["id"] for row in json.loads(page)["rows"] for picture in row["pictures"]]
-    assert newest["pictures"][0]["id"] not in older
+    assert json.loads(page)["rows"] == rows[place + 1 :]
+    status, page = visitor.ask(f"reverie/feed?upto={number}")
+    assert json.loads(page) == {"rows": rows[: place + 1], "after": None}
     for nonsense in ("x", "../..", "%00", "'; DROP TABLE pictures; --"):
-        status, page = visitor.ask("reverie/feed?before=" + urllib.parse.quote(nonsense))
+        status, page = visitor.ask("reverie/feed?after=" + urllib.parse.quote(nonsense))
         assert (status, json.loads(page)["rows"]) == (200, [])
         assert visitor.ask("reverie/picture/" + urllib.parse.quote(nonsense, safe=""))[0] == 404
 

@@ -25,6 +25,7 @@ from webui.journal import ENDED_KEPT, NOT_WRITTEN, Journal
 from webui.journal_table import JournalTable
 from webui.library.index import DamagedIndex
 from webui.library.store import Library
+from webui.origin import Origin
 from webui.request_text import read_request, write_request
 from webui.restoring import SUSPECTED
 
@@ -188,7 +189,7 @@ def test_waiting_jobs_wait_again_in_their_order_for_their_owners(studios, killed
 def test_whatever_they_were_given_comes_back_with_them(studios):
     studio = studios()
     studio.queue.submit(ANN, ask("hold"))
-    jobs = [studio.queue.submit(ANN, one, parent="f" * 32) for one in three_requests()]
+    jobs = [studio.queue.submit(ANN, one, Origin("f" * 32, "variation", "anime")) for one in three_requests()]
     studio = studios.after_a_kill()
     for job in jobs:
         again = studio.queue.get(ANN, job.id)
@@ -196,7 +197,7 @@ def test_whatever_they_were_given_comes_back_with_them(studios):
             exclude={"image", "mask_image"}
         )
         assert write_request(again.request) == write_request(job.request)
-        assert (again.parent, again.submitted, again.seeds) == (job.parent, job.submitted, job.seeds)
+        assert (again.origin, again.submitted, again.seeds) == (job.origin, job.submitted, job.seeds)
 
 
 def test_a_job_is_on_the_disk_before_it_is_acknowledged(studios):

@@ -50,6 +50,7 @@ def test_what_was_remembered_comes_back(studio):
         "sampler": "DPM++ 2M",
         "schedule": "DPM++ 2M Karras",
         "background": "#123456",
+        "parent": "0123456789abcdef" * 2,
     }
     assert set(left) == set(REMEMBERED)
     assert recall(studio, json.loads(json.dumps(left))) == left

@@ -45,12 +45,13 @@ def is_elsewhere(url: str, studio: str) -> bool:
 def open_page(page: Page, studio: str) -> None:
     page.goto(studio)
     expect(page.locator("#dream")).to_be_visible()
-    page.wait_for_function("document.body.matches('.restored') && document.querySelector('#results .results')")
+    page.wait_for_function("document.body.matches('.restored') && document.querySelector('.results[data-loaded]')")
     page.evaluate(WATCH_PREVIEWS)
 
 
 def set_number(page: Page, field: str, value: float) -> None:
     box = page.locator(f"#{field} input[type=number]")
+    expect(box).not_to_have_value("")  # its section may just have been opened
     box.fill(str(value))
     box.press("Tab")
 
@@ -312,7 +313,7 @@ def test_a_phone_has_everything_in_reach(chromium: Browser, studio: str) -> None
     viewer = page.get_by_role("dialog")
     expect(viewer.locator(".viewer-prompt")).to_have_text("a red square on a green background")
     with page.expect_download() as download:
-        viewer.get_by_role("button", name="Download").tap()
+        viewer.get_by_role("button", name="Download", exact=True).tap()
     assert pixels(Path(download.value.path()).read_bytes()).shape == (128, 128, 3)
     expect(viewer.locator("dl div", has_text="Sampler")).to_contain_text("K Euler")  # as the panel calls it
     viewer.get_by_role("button", name="Send to inpainting").tap()

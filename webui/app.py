@@ -24,10 +24,12 @@ from .hosts import ThisMachineOnly
 from .inspiring import wire_inspiring
 from .jobs import JobQueue
 from .journal import Journal
+from .library.prove import machine_of
 from .library.store import Library
 from .memory import form_memory, gather_script, recall, recall_picture
 from .owners import OwnerCookie
 from .panel import Panel, lay_out_panel
+from .picture_info_events import wire_picture_info
 from .refining import wire_refining
 from .routes import page_routes
 from .saying import say
@@ -37,6 +39,7 @@ from .stage import lay_out_easel, lay_out_results
 from .studio import Studio
 from .theme import HERE, head, make_theme
 from .topbar import lay_out_topbar
+from .varying import wire_variations
 from .wishes import wire_wishes
 
 if TYPE_CHECKING:
@@ -98,7 +101,10 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int
     def keep(job: Job, event: ImageFinished) -> SavedPicture:
         model = studio.model(job.request.model)
         number = job.picture_id(event.index)
-        return library.keep(job.owner, job.request, event, model=model, parent=job.parent, picture_id=number)
+        origin = job.origin._asdict()
+        return library.keep(
+            job.owner, job.request, event, model=model, machine=machine_of(manager), picture_id=number, **origin
+        )
 
     journal = Journal(library.folder / ".library" / "jobs.sqlite3")
     queue = JobQueue(
@@ -137,6 +143,8 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int
         wire_wishes(studio, panel, results)
         wire_source(studio, panel, easel, original)
         wire_refining(studio, panel, easel, results, original)
+        wire_variations(studio, panel, results)
+        wire_picture_info(studio, panel, easel, original)
         wire_inspiring(studio, panel, results)
         _wire_tabs(panel)
         _wire_choices(studio, panel)

@@ -9,6 +9,7 @@ import gradio as gr
 
 from pipelines.errors import ReverieError
 
+from .origin import Origin
 from .saying import say
 from .tabs import image_to_image, inpaint, text_to_image
 
@@ -38,13 +39,20 @@ def make_request(studio: Studio, values: Mapping[str, Any]) -> GenerationRequest
     return MAKERS.get(str(values["task"]), text_to_image.make_request)(studio, values)
 
 
+def origin_of(studio: Studio, values: Mapping[str, Any]) -> Origin:
+    """What the form tells of where the picture comes from: the result that was sent to it, and the style."""
+    style = str(values["style"] or "")
+    parent = str(values["parent"] or "") if values["task"] != text_to_image.TASK else ""
+    return Origin(parent=parent or None, style=style if style in studio.styles else None)
+
+
 def wire_dreaming(studio: Studio, panel: Panel, easel: gr.HTML, results: gr.HTML) -> None:
     """Connects the button; it stays usable while something runs, and hands in another job."""
 
     def dream(request: gr.Request, **values: Any) -> Any:
         try:
             made = make_request(studio, values)
-            return studio.queue.submit(studio.owner(request.cookies), made).id
+            return studio.queue.submit(studio.owner(request.cookies), made, origin_of(studio, values)).id
         except ReverieError as error:
             say(error)
             return gr.skip()

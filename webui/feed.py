@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import InvalidRequest
@@ -10,6 +12,7 @@ from pipelines.sampler_table import NATIVE
 from pipelines.samplers import find_sampler
 
 from .library.infotext import read_infotext
+from .library.search import EPOCH, Filters
 from .wording import LABELS
 
 if TYPE_CHECKING:
@@ -27,21 +30,41 @@ DETAILS: Final = {
 }
 
 
-def feed_page(studio: Studio, owner: str, before: str | None = None) -> dict[str, Any]:
+def feed_page(
+    studio: Studio, owner: str, filters: Filters | None = None, *, after: str | None = None, upto: str | None = None
+) -> dict[str, Any]:
     """One page of the feed, as the page's script reads it; a request is never cut in two.
 
     Args:
         studio: Whose library and queue it is.
         owner: The owner's token.
-        before: Id of the last picture already shown; None = from the newest.
+        filters: What is looked for; None = everything.
+        after: ``after`` of the page before; None = from the newest.
+        upto: ``after`` of the page itself, when it was asked for first: nothing that lies beyond is told.
     """
-    found = list(studio.library.newest(owner, PICTURES_A_PAGE + MOST_IN_A_REQUEST, before))
-    more = len(found) == PICTURES_A_PAGE + MOST_IN_A_REQUEST
-    rows = _grouped(found)
-    if more and len(rows) > 1:
-        rows.pop()  # its other pictures may be on the next page
-    unsaved = [] if before else _grouped(_unsaved(studio, owner))
-    return {"rows": [_row(pictures) for pictures in [*unsaved, *rows]], "more": more}
+    wanted = filters or Filters()
+    if upto is not None and upto.isascii() and upto.isdigit() and len(upto) < 19:
+        since = EPOCH + timedelta(microseconds=int(upto))  # a picture's number is its moment
+        wanted = replace(wanted, since=max(filter(None, (since, wanted.since))))
+    page = studio.library.find(owner, wanted, count=PICTURES_A_PAGE + MOST_IN_A_REQUEST, after=after)
+    rows, last = _grouped(page.pictures), page.after
+    if last is not None and len(rows) > 1:
+        kept = len(page.pictures) - len(rows.pop())  # its other pictures may be on the next page
+        last = studio.library.find(owner, wanted, count=kept, after=after).after
+    everything = after is None and filters in (None, Filters())
+    unsaved = _grouped(_unsaved(studio, owner)) if everything else []
+    return {"rows": [_row(studio, pictures) for pictures in [*unsaved, *rows]], "after": last}
+
+
+def picture_row(studio: Studio, picture: SavedPicture) -> dict[str, Any]:
+    """One picture alone, as the page's script reads rows."""
+    return _row(studio, [picture])
+
+
+def small_picture(picture: SavedPicture) -> dict[str, Any]:
+    """What a thumbnail needs, as the page's script reads it."""
+    told = {"id": picture.id, "prompt": picture.prompt, "seed": picture.seed, "edit": picture.edit}
+    return {**told, "width": picture.width, "height": picture.height}
 
 
 def recipe_fields(picture: SavedPicture) -> dict[str, Any]:
@@ -58,7 +81,13 @@ def _grouped(pictures: Iterable[SavedPicture]) -> list[list[SavedPicture]]:
     last: tuple[object, ...] = ()
     for picture in pictures:
         told = {name: value for name, value in recipe_fields(picture).items() if name != "seed"}
-        same: tuple[object, ...] = (repr(sorted(told.items(), key=str)), picture.width, picture.height)
+        same: tuple[object, ...] = (
+            repr(sorted(told.items(), key=str)),
+            picture.width,
+            picture.height,
+            picture.parent,
+            picture.style,
+        )
         seeds = [one.seed for one in rows[-1]] if rows and same == last else []
         span = max([picture.seed, *seeds]) - min([picture.seed, *seeds])
         if seeds and span < MOST_IN_A_REQUEST and picture.seed not in seeds:
@@ -76,25 +105,33 @@ def _unsaved(studio: Studio, owner: str) -> list[SavedPicture]:
     return list({saved.id: saved for saved in unsaved}.values())  # a job tried again has those of the first try too
 
 
-def _row(pictures: list[SavedPicture]) -> dict[str, Any]:
+def _row(studio: Studio, pictures: list[SavedPicture]) -> dict[str, Any]:
     first = pictures[0]
     told = recipe_fields(first)
+    details = _details(told)
+    if first.style:
+        style = studio.styles.get(first.style)
+        details["Style"] = style.label if style else first.style
     return {
         "key": first.id,
         "prompt": first.prompt,
         "negative_prompt": str(told.get("negative_prompt") or ""),
         "when": first.created.isoformat(),
-        "oldest": min(pictures, key=lambda picture: picture.created).id,
-        "pictures": [
-            {
-                "id": picture.id,
-                "seed": picture.seed,
-                "width": picture.width,
-                "height": picture.height,
-                "details": {"Seed": picture.seed, "Size": f"{picture.width} × {picture.height}", **_details(told)},
-            }
-            for picture in pictures
-        ],
+        "pictures": [_picture(picture, details) for picture in pictures],
+    }
+
+
+def _picture(picture: SavedPicture, details: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "id": picture.id,
+        "seed": picture.seed,
+        "width": picture.width,
+        "height": picture.height,
+        "starred": picture.starred,
+        "kept": picture.path is not None,
+        "parent": picture.parent,
+        "edit": picture.edit,
+        "details": {"Seed": picture.seed, "Size": f"{picture.width} × {picture.height}", **details},
     }
 
 

@@ -65,7 +65,7 @@ def parse(arguments: Sequence[str]) -> Flags:
 
 def parser() -> argparse.ArgumentParser:
     """Makes the parser; every flag carries a sentence for ``--help`` and for ``docs/flags.md``."""
-    made = _Parser(
+    made = Parser(
         prog="python launch.py",
         description="Starts Reverie, a dream studio for Stable Diffusion, and prints its page's address.",
         allow_abbrev=False,
@@ -156,7 +156,7 @@ def version() -> str:
     return found[1] if found else "unknown"
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Refuses in one sentence, where argparse would print the usage of every flag and end with code 2."""
 
     def error(self, message: str) -> None:  # type: ignore[override]

@@ -38,6 +38,7 @@ REMEMBERED: Final = (
     "sampler",
     "schedule",
     "background",
+    "parent",
 )
 """The fields that a browser remembers, in a fixed order."""
 
@@ -59,6 +60,7 @@ def first_values(studio: Studio) -> dict[str, Any]:
         "seed": "",
         "model": model.id,
         "background": "#ffffff",
+        "parent": "",
         **model_values(studio, model.id),
     }
 

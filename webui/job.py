@@ -16,6 +16,7 @@ from .job_events import JobEvent, PauseChanged, PictureKept, StateChanged
 from .job_pictures import JobPictures
 from .job_view import JobState, JobView
 from .library.picture import SavedPicture
+from .origin import Origin
 from .pace import Pace
 from .request_text import images_of
 from .steering import Steering
@@ -30,7 +31,7 @@ class Job(Watched[JobView]):
     Args:
         owner: Whose it is: their token, or what the queue keeps of it.
         request: What was asked for.
-        parent: Id of the picture it was made from, or None.
+        origin: Where it comes from.
         job_id: Of a job that goes on; None = a new one.
         first_seed: Seed of picture 0; None = the request's own, drawn now where that is -1.
         submitted: When, in UTC; None = now.
@@ -46,7 +47,7 @@ class Job(Watched[JobView]):
         self,
         owner: str,
         request: GenerationRequest,
-        parent: str | None = None,
+        origin: Origin = Origin(),  # noqa: B008 - a tuple
         *,
         job_id: str | None = None,
         first_seed: int | None = None,
@@ -56,7 +57,7 @@ class Job(Watched[JobView]):
     ) -> None:
         super().__init__()
         self.id = job_id or secrets.token_hex(16)
-        self.owner, self.request, self.parent = owner, request, parent
+        self.owner, self.request, self.origin = owner, request, origin
         self.submitted = submitted or datetime.now(timezone.utc)
         self.seeds = resolve_seeds(request.seed if first_seed is None else first_seed, request.num_images_per_prompt)
         self._state: JobState = "waiting"

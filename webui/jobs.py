@@ -10,6 +10,7 @@ from pipelines.request import GenerationRequest
 
 from .job import Job
 from .journal import Journal
+from .origin import Origin
 from .registry import Registry
 from .restoring import Find
 from .room import QueueFull, Room
@@ -76,18 +77,18 @@ class JobQueue:
         """Lets the jobs begin that were read back from the journal, and tells how many wait."""
         return self._work.start()
 
-    def submit(self, owner: str, request: GenerationRequest, *, parent: str | None = None) -> Job:
+    def submit(self, owner: str, request: GenerationRequest, origin: Origin = Origin()) -> Job:  # noqa: B008
         """Takes a request in and returns once it is written down; from then on it survives a restart.
 
         Args:
             owner: The owner's token.
             request: What to make.
-            parent: Id of the library picture it goes out from, if any.
+            origin: Where the request comes from; every picture's recipe tells it.
 
         Raises:
             QueueFull: Too much is waiting already, or the queue is closed.
         """
-        return self._work.take_in(Job(self._owner_key(owner), request, parent))
+        return self._work.take_in(Job(self._owner_key(owner), request, origin))
 
     def retry(self, owner: str, job_id: str) -> Job:
         """Asks again for what an ended job did not make, with the same seeds; where nothing is missing, for all.
@@ -103,8 +104,8 @@ class JobQueue:
             raise NoSuchJob("This job has not ended; stop it first, or let it come to its end.")
         made = old.made
         if len(made) == len(old.seeds):
-            return self._work.take_in(Job(old.owner, old.request, old.parent))
-        return self._work.take_in(Job(old.owner, old.request, old.parent, first_seed=old.seeds[0], made=made))
+            return self._work.take_in(Job(old.owner, old.request, old.origin))
+        return self._work.take_in(Job(old.owner, old.request, old.origin, first_seed=old.seeds[0], made=made))
 
     def get(self, owner: str, job_id: str) -> Job | None:
         """The owner's job by that id, or None; other people's jobs do not exist."""

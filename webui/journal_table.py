@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from .library.index import DamagedIndex, damage_told_apart
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 PATIENCE: Final = 5.0
 """Seconds to wait for a studio on the same folder that is about to end."""
@@ -22,6 +22,8 @@ CREATE TABLE jobs (
     owner TEXT NOT NULL,
     request TEXT NOT NULL,
     parent TEXT,
+    edit TEXT,
+    style TEXT,
     submitted INTEGER NOT NULL,
     first_seed INTEGER NOT NULL,
     paused INTEGER NOT NULL DEFAULT 0,
@@ -43,11 +45,14 @@ CREATE TABLE pictures (
 );
 """
 
+_FROM_VERSION_1: Final = "ALTER TABLE jobs ADD COLUMN edit TEXT; ALTER TABLE jobs ADD COLUMN style TEXT;"
+
 _TABLES: Final = {"jobs", "given", "pictures"}
 
 _ADD: Final = """
-INSERT INTO jobs (position, id, owner, request, parent, submitted, first_seed, paused, starts, state, error)
-VALUES ((SELECT 1 + COALESCE(MAX(position), 0) FROM jobs), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO jobs
+    (position, id, owner, request, parent, edit, style, submitted, first_seed, paused, starts, state, error)
+VALUES ((SELECT 1 + COALESCE(MAX(position), 0) FROM jobs), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 Statement = tuple[str, Sequence[object]]
@@ -61,6 +66,8 @@ class JobRow(NamedTuple):
         owner: A salted hash.
         request: Its JSON, see ``webui.request_text``.
         parent: Id of the picture it goes out from.
+        edit: What is done to that.
+        style: Id of the style laid over the prompt.
         submitted: Microseconds since 1970, UTC.
         first_seed: Seed of picture 0, never -1.
         paused: 1 where its owner lets it stand still.
@@ -73,6 +80,8 @@ class JobRow(NamedTuple):
     owner: str
     request: str
     parent: str | None
+    edit: str | None
+    style: str | None
     submitted: int
     first_seed: int
     paused: int = 0
@@ -158,11 +167,12 @@ class JournalTable:
         if self._read("PRAGMA quick_check(1)") != [("ok",)]:
             raise DamagedIndex("its check failed")
         version = self._read("PRAGMA user_version")[0][0]
-        if version != VERSION and (version or self._read("SELECT 1 FROM sqlite_schema LIMIT 1")):
+        if version not in (1, VERSION) and (version or self._read("SELECT 1 FROM sqlite_schema LIMIT 1")):
             raise DamagedIndex(f"it is of version {version}, not {VERSION}")
         self._read("PRAGMA journal_mode = WAL")
         if version != VERSION:
-            self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            change = _FROM_VERSION_1 if version == 1 else _SCHEMA
+            self._database.executescript(f"BEGIN IMMEDIATE; {change} PRAGMA user_version = {VERSION}; COMMIT;")
         if {name for (name,) in self._read("SELECT name FROM sqlite_schema WHERE type = 'table'")} != _TABLES:
             raise DamagedIndex("a table is missing")
         self.write([])  # so that a file that can only be read, or that others hold, is known at once

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 STORAGE_KEY: Final = "reverie-form"
 SECRET: Final = "reverie"  # noqa: S105 - obscures nothing; it must only stay the same, or the browser forgets
 LONGEST_TEXT: Final = 20_000
+PICTURE_ID: Final = re.compile(r"[0-9a-f]{32}|")
 
 
 def form_memory() -> gr.BrowserState:
@@ -98,6 +100,7 @@ def _checks(studio: Studio, remembered: Mapping[str, Any]) -> dict[str, Callable
         "picture_size": lambda value: resolve_size(str(value), model),
         "seed": lambda value: isinstance(value, str) and seed_of(value) >= -1,
         "background": read_colour,
+        "parent": lambda value: isinstance(value, str) and PICTURE_ID.fullmatch(value),
     }
 
 

@@ -13,6 +13,7 @@ from pipelines.samplers import sampler_choices, schedule_choices
 
 from .controls import slider
 from .form import NO_STYLE, first_values
+from .picture_info import TAB, TITLE, PictureInfo, lay_out_picture_info
 from .sizes import stops
 from .source import picture_input
 from .studio import Studio
@@ -51,7 +52,8 @@ class Panel:
     Attributes:
         fields: What a request is made from, by name.
         tabs: The task tabs.
-        tab_items: Each tab, by its task.
+        tab_items: Each task's tab.
+        info: The tab that reads pictures instead.
         dice: Asks for a random prompt.
         random_seed: Empties the seed.
         last_seed: Asks for the newest picture's seed.
@@ -65,6 +67,7 @@ class Panel:
     fields: dict[str, Any]
     tabs: gr.Tabs
     tab_items: Mapping[str, gr.Tab]
+    info: PictureInfo
     dice: gr.Button
     random_seed: gr.Button
     last_seed: gr.Button
@@ -83,6 +86,8 @@ def lay_out_panel(studio: Studio) -> Panel:
     with gr.Tabs(elem_id="tasks", selected=text_to_image.TASK) as tabs:
         for task in TASKS:
             tab_items[task.TASK] = gr.Tab(task.TITLE, id=task.TASK, elem_classes=["task-tab"])
+        info_tab = gr.Tab(TITLE, id=TAB, elem_classes=["task-tab"])
+    info = lay_out_picture_info(info_tab)
     fields["task"] = gr.Textbox(text_to_image.TASK, visible="hidden", elem_id="task")
     with gr.Column(elem_id="words", elem_classes=["section"]):
         fields["style"] = gr.Dropdown(
@@ -114,6 +119,7 @@ def lay_out_panel(studio: Studio) -> Panel:
             placeholder="# Drop an image here\nor click to upload · paste works too",
         )
         source_note = gr.HTML(elem_id="source-note", padding=False)
+        fields["parent"] = gr.Textbox("", visible="hidden", elem_id="parent")
         fields |= image_to_image.lay_out()
         fields |= inpaint.lay_out()
         fields["background"] = gr.ColorPicker(
@@ -153,7 +159,7 @@ def lay_out_panel(studio: Studio) -> Panel:
         dream = gr.Button("Dream", variant="primary", elem_id="dream", scale=1)
         stop = gr.Button("Stop", elem_id="stop", min_width=0, scale=0)
     seeds = (random_seed, last_seed, negative_section, source_note, seed_chip)
-    return Panel(fields, tabs, tab_items, dice, *seeds, dream, stop)
+    return Panel(fields, tabs, tab_items, info, dice, *seeds, dream, stop)
 
 
 def _sizes(studio: Studio, value: str, name: str) -> gr.HTML:

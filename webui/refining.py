@@ -6,46 +6,48 @@ from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 
-from pipelines.samplers import find_sampler, schedule_choices
+from pipelines.samplers import find_sampler
 
 from .controls import image_strength_of
 from .dreaming import PRIVATE, SPEAKING
 from .feed import recipe_fields
-from .routes import find_picture
+from .filling import FILLED, form_updates
+from .finding import GONE, find_picture
 from .saying import say
 from .source_events import show_source
 
 if TYPE_CHECKING:
     from .library.picture import SavedPicture
+    from .library.recipe import Recipe
     from .panel import Panel
     from .studio import Studio
 
-GONE: Final = "That picture is no longer there; its file was moved or deleted."
 NUMBERS: Final = ("num_inference_steps", "guidance_scale", "mask_blur")
 
 
-def reused(studio: Studio, picture: SavedPicture, what: str, recipe: Any = None) -> dict[str, Any]:
-    """The form's values that bring back a picture's prompt, its seed, or everything.
+def reused(studio: Studio, picture: SavedPicture, what: str, recipe: Recipe | None = None) -> dict[str, Any]:
+    """The form's values that bring back a picture's prompt, its seed, everything, or everything but the seed.
 
     Args:
         studio: Whose models they name.
         picture: The finished picture.
-        what: ``prompt``, ``seed`` or ``everything``.
+        what: ``prompt``, ``seed``, ``everything`` or ``remix``, which is everything but the seed.
         recipe: The picture's whole recipe, where the library has it.
     """
     told = recipe_fields(picture)
     prompts = {"prompt": told["prompt"], "negative_prompt": told["negative_prompt"], "style": ""}
-    seed = {"seed": str(picture.seed)}
+    seed = {"seed": "" if what == "remix" else str(picture.seed)}
     if what == "prompt":
         return prompts
     if what == "seed":
         return seed
-    values: dict[str, Any] = {**prompts, **seed, "size": f"{picture.width}x{picture.height}"}
+    task = recipe.task if recipe is not None else "text_to_image"
+    size = "size" if task == "text_to_image" else "picture_size"
+    values: dict[str, Any] = {**prompts, **seed, size: f"{picture.width}x{picture.height}"}
     values |= {name: told[name] for name in NUMBERS if name in told}
     if "scheduler" in told:
         choice = find_sampler(str(told["scheduler"]))
         values |= {"sampler": choice.sampler.name, "schedule": choice.name}
-    task = recipe.task if recipe is not None else "text_to_image"
     if "strength" in told:
         name = "repaint_strength" if task == "inpaint" else "image_strength"
         values[name] = image_strength_of(float(told["strength"]))
@@ -55,48 +57,81 @@ def reused(studio: Studio, picture: SavedPicture, what: str, recipe: Any = None)
     return values
 
 
-def wire_refining(studio: Studio, panel: Panel, easel: gr.HTML, results: gr.HTML, original: gr.State) -> None:
-    """Connects the pictures' own buttons."""
-    fields = panel.fields
-    names = [name for name in fields if name not in ("source", "mask_upload", "task", "background", "picture_size")]
+class Refining:
+    """Updates of the page that go on from a finished picture.
 
-    def update(values: dict[str, Any]) -> list[Any]:
-        """One update for each of ``names``, those without a value stay as they are; a negative prompt is shown."""
-        updates: list[Any] = [gr.update(value=values[name]) if name in values else gr.skip() for name in names]
-        if "sampler" in values:
-            choices = schedule_choices(values["sampler"])
-            updates[names.index("schedule")] = gr.update(choices=choices, value=values["schedule"])
+    Args:
+        studio: Whose library it is.
+        panel: The form.
+        easel: Where masks are painted.
+        original: The kept original of the picture to begin with.
+    """
+
+    def __init__(self, studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State) -> None:
+        fields = panel.fields
+        self._studio, self._cache = studio, fields["source"].GRADIO_CACHE
+        self._tasks = panel.tab_items
+        source = (fields["source"], original, easel, panel.source_note, fields["background"], fields["parent"])
+        self.places: list[Any] = [panel.tabs, fields["task"], *source]
+        self.form: list[Any] = [*(fields[name] for name in FILLED), panel.negative_section]
+
+    def reuse(self, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """Updates for ``form`` and ``places``."""
+        picture, recipe = self._find(event, request)
+        if picture is None:
+            return [gr.skip()] * (len(self.form) + len(self.places))
+        if event.what == "seed":
+            say(f"Seed {picture.seed} is used from now on; Auto in Advanced ends that.", friendly=True)
+        stay: list[Any] = [gr.skip()] * len(self.places)
+        if event.what in ("everything", "remix") and recipe is not None:
+            stay = self._start_again(picture, recipe.task, request)
+        values = reused(self._studio, picture, str(event.what), recipe)
         shown = gr.update(open=True) if values.get("negative_prompt") else gr.skip()
-        return [*updates, shown]
+        return [*form_updates(self._studio, values), shown, *stay]
 
-    def find(event: gr.EventData, request: gr.Request) -> tuple[SavedPicture | None, Any]:
-        owner = studio.owner(request.cookies)
-        picture = find_picture(studio, owner, str(event.id)[:64])
+    def send(self, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """Updates for ``places``."""
+        picture, _ = self._find(event, request)
+        if picture is None or event.task not in self._tasks:
+            return [gr.skip()] * len(self.places)
+        return self._start_with(str(event.task), picture)
+
+    def _find(self, event: gr.EventData, request: gr.Request) -> tuple[SavedPicture | None, Recipe | None]:
+        owner = self._studio.owner(request.cookies)
+        picture = find_picture(self._studio, owner, str(event.id)[:64])
         if picture is None:
             say(GONE)
             return None, None
-        return picture, studio.library.recipe(owner, picture.id)
+        return picture, self._studio.library.recipe(owner, picture.id)
 
-    def reuse(event: gr.EventData, request: gr.Request) -> list[Any]:
-        picture, recipe = find(event, request)
-        if picture is not None and event.what == "seed":
-            say(f"Seed {picture.seed} is used from now on; Auto in Advanced ends that.", friendly=True)
-        return update(reused(studio, picture, str(event.what), recipe) if picture else {})
+    def _start_with(self, task: str, picture: SavedPicture | None) -> list[Any]:
+        """The tab, and what its picture starts from."""
+        if picture is None:
+            return [gr.update(selected=task), task, *[gr.skip()] * (len(self.places) - 2)]
+        shown = show_source(self._studio, picture.path or picture.image, "#ffffff", self._cache)
+        return [gr.update(selected=task), task, *shown, picture.id]
 
-    def send(event: gr.EventData, request: gr.Request) -> Any:
-        picture, _ = find(event, request)
-        task = str(event.task)
-        if picture is None or task not in panel.tab_items:
-            return [gr.skip()] * 7
-        shown = show_source(studio, picture.path or picture.image, "#ffffff", fields["source"].GRADIO_CACHE)
-        return [gr.update(selected=task), task, *shown]
+    def _start_again(self, picture: SavedPicture, task: str, request: gr.Request) -> list[Any]:
+        """The tab the picture was made on, with the picture it was made from where that is still there."""
+        if task == "text_to_image":
+            return self._start_with(task, None)
+        parent = self._studio.library.parent_of(self._studio.owner(request.cookies), picture.id)
+        if parent is None:
+            say("The picture this one was made from is not in the library; give it again.", friendly=True)
+        elif task == "inpaint":
+            say("Brush the mask again; masks are not kept.", friendly=True)
+        return self._start_with(task, parent)
 
-    results.reuse(
-        reuse, outputs=[*(fields[name] for name in names), panel.negative_section], trigger_mode="multiple", **SPEAKING
+
+def wire_refining(studio: Studio, panel: Panel, easel: gr.HTML, results: gr.HTML, original: gr.State) -> None:
+    """Connects the pictures' own buttons."""
+    fields, refining = panel.fields, Refining(studio, panel, easel, original)
+    outputs = [*refining.form, *refining.places]
+    results.reuse(refining.reuse, outputs=outputs, trigger_mode="multiple", **SPEAKING).then(
+        None, fields["task"], js="(task) => { reverie.task(task); }", **PRIVATE
     )
     fields["seed"].change(None, fields["seed"], panel.seed_chip, js="(seed) => seed", **PRIVATE)
     panel.seed_chip.free(None, outputs=fields["seed"], js="() => ''", **PRIVATE)
-    targets = [panel.tabs, fields["task"], fields["source"], original, easel, panel.source_note, fields["background"]]
-    results.send(send, outputs=targets, trigger_mode="multiple", **SPEAKING).then(
+    results.send(refining.send, outputs=refining.places, trigger_mode="multiple", **SPEAKING).then(
         None, fields["task"], js="(task) => { reverie.showTask(task); }", **PRIVATE
     )

@@ -14,6 +14,7 @@ from .journal import Journal, WrittenJob
 from .library.catalog import EPOCH
 from .library.owner_hash import OwnerKey
 from .library.picture import SavedPicture
+from .origin import Origin
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def _job(written: WrittenJob, find: Find) -> Job:
     return Job(
         owner,
         written.request,
-        row.parent,
+        Origin(row.parent, row.edit, row.style),
         job_id=row.id,
         first_seed=row.first_seed,
         submitted=EPOCH + timedelta(microseconds=row.submitted),

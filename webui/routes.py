@@ -1,77 +1,70 @@
-"""The page's own addresses: what goes on, the feed, and the pictures; each answers a picture's owner and nobody else.
-
-Gradio guards only its own addresses by the login, so each of these asks Gradio whether the visitor has come in.
-"""
+"""The page's own addresses for looking: what goes on, the feed, and the pictures."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from .feed import feed_page
+from .download_routes import download_routes
+from .feed import feed_page, picture_row
+from .finding import find_picture
+from .library.search import Filters
+from .library_routes import library_routes
+from .lineage_routes import lineage_routes
 from .stream import watch
-from .studio import NoOwner, Studio
+from .visitors import FRESH, for_owner
 
 if TYPE_CHECKING:
-    from .library.picture import SavedPicture
+    from collections.abc import Mapping
 
-Answer = Callable[[Request, Studio, str], Awaitable[Response]]
+    from .studio import Studio
 
 PICTURE_HEADERS: Final = {
     "Cache-Control": "private, max-age=31536000, immutable",  # a picture never changes under its id
     "X-Content-Type-Options": "nosniff",
     "Vary": "Cookie",
 }
-STREAM_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+STREAM_HEADERS: Final = {**FRESH, "X-Accel-Buffering": "no"}
 
 
 def page_routes() -> list[Route]:
     """The routes, for FastAPI; each finds the studio through the app that serves it."""
     return [
-        Route("/reverie/live", _for_owner(_live)),
-        Route("/reverie/alive", _for_owner(_alive)),
-        Route("/reverie/feed", _for_owner(_feed)),
-        Route("/reverie/picture/{id}", _for_owner(_picture)),
-        Route("/reverie/thumbnail/{id}", _for_owner(_thumbnail)),
+        Route("/reverie/live", for_owner(_live)),
+        Route("/reverie/alive", for_owner(_alive)),
+        Route("/reverie/feed", for_owner(_feed)),
+        Route("/reverie/facets", for_owner(_facets)),
+        Route("/reverie/row/{id}", for_owner(_one_row)),
+        Route("/reverie/picture/{id}", for_owner(_picture)),
+        Route("/reverie/thumbnail/{id}", for_owner(_thumbnail)),
+        *library_routes(),
+        *download_routes(),
+        *lineage_routes(),
     ]
 
 
-def _for_owner(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-    async def guarded(request: Request) -> Response:
-        app = request.app
-        if not await signed_in(app, request):
-            return PlainTextResponse("Log in first.", status_code=401)
-        studio: Studio = app.get_blocks().studio
-        try:
-            owner = studio.owner(request.cookies)
-        except NoOwner as error:
-            return PlainTextResponse(str(error), status_code=403)
-        return await answer(request, studio, owner)
-
-    return guarded
+def filters_in(query: Mapping[str, str]) -> Filters:
+    """What an address asks for; a date that cannot be read counts as none."""
+    return Filters(
+        words=query.get("words", ""),
+        model=query.get("model"),
+        style=query.get("style"),
+        starred=query.get("starred") == "1",
+        since=_moment(query.get("since")),
+        until=_moment(query.get("until")),
+    )
 
 
-async def signed_in(app: Any, request: Request) -> bool:
-    """Whether Gradio's login lets this visitor in; it does when there is no login.
-
-    Args:
-        app: The ``gradio.routes.App`` that serves the page.
-        request: The visitor's request.
-    """
-    if app.auth_dependency is not None:
-        user = app.auth_dependency(request)
-        return (await user if inspect.isawaitable(user) else user) is not None
-    if app.auth is None:
-        return True
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    token = next((request.cookies[name] for name in names if request.cookies.get(name)), None)
-    return token is not None and app.tokens.get(token) is not None
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat((text or "").replace("Z", "+00:00")).astimezone() if text else None
+    except (ValueError, OverflowError):
+        return None
 
 
 async def _live(_request: Request, studio: Studio, owner: str) -> Response:
@@ -80,42 +73,53 @@ async def _live(_request: Request, studio: Studio, owner: str) -> Response:
 
 async def _alive(_request: Request, _studio: Studio, _owner: str) -> Response:
     """Nothing but the fact that somebody answers."""
-    return Response(status_code=204, headers={"Cache-Control": "no-store"})
+    return Response(status_code=204, headers=FRESH)
 
 
 async def _feed(request: Request, studio: Studio, owner: str) -> Response:
-    before = request.query_params.get("before")
-    page = await run_in_threadpool(feed_page, studio, owner, before=before)
-    return JSONResponse(page, headers={"Cache-Control": "no-store"})
+    query = request.query_params
+    place = {name: query.get(name) for name in ("after", "upto")}
+    return JSONResponse(await run_in_threadpool(feed_page, studio, owner, filters_in(query), **place), headers=FRESH)
+
+
+async def _facets(_request: Request, studio: Studio, owner: str) -> Response:
+    """The models and styles there are pictures of, by their names on the page."""
+    found = await run_in_threadpool(studio.library.facets, owner)
+    names = {
+        "model": {info.id: info.name for info in studio.models.values()},
+        "style": {style.id: style.label for style in studio.styles.values()},
+    }
+    told = {
+        kind: [{"id": each, "name": names[kind].get(each, each), "count": count} for each, count in counts.items()]
+        for kind, counts in found.items()
+    }
+    return JSONResponse(told, headers=FRESH)
+
+
+async def _one_row(request: Request, studio: Studio, owner: str) -> Response:
+    picture = await run_in_threadpool(find_picture, studio, owner, request.path_params["id"])
+    if picture is None:
+        return PlainTextResponse("There is no such picture any more.", status_code=404)
+    return JSONResponse(await run_in_threadpool(picture_row, studio, picture), headers=FRESH)
 
 
 async def _picture(request: Request, studio: Studio, owner: str) -> Response:
-    picture = await run_in_threadpool(find_picture, studio, owner, request.path_params["id"])
+    trashed = "trashed" in request.query_params
+    picture = await run_in_threadpool(find_picture, studio, owner, request.path_params["id"], trashed=trashed)
     if picture is None:
         return PlainTextResponse("There is no such picture.", status_code=404)
-    name = f"reverie-{picture.created:%Y%m%d-%H%M%S}-{picture.seed}.png"
-    kind = "attachment" if "download" in request.query_params else "inline"
-    headers = {**PICTURE_HEADERS, "Content-Disposition": f'{kind}; filename="{name}"'}
+    headers = {**PICTURE_HEADERS, "Content-Disposition": "inline"}
     if picture.path is None:
-        return Response(picture.image, media_type="image/png", headers=headers)
-    return FileResponse(picture.path, media_type="image/png", headers=headers)
+        return Response(picture.image, media_type=picture.media_type, headers=headers)
+    return FileResponse(picture.path, media_type=picture.media_type, headers=headers)
 
 
 async def _thumbnail(request: Request, studio: Studio, owner: str) -> Response:
-    picture = await run_in_threadpool(find_picture, studio, owner, request.path_params["id"])
+    trashed = "trashed" in request.query_params
+    picture = await run_in_threadpool(find_picture, studio, owner, request.path_params["id"], trashed=trashed)
     if picture is None:
         return PlainTextResponse("There is no such picture.", status_code=404)
     small = await run_in_threadpool(studio.library.thumbnail, picture.id)
     if small is not None:
         return Response(small, media_type="image/jpeg", headers=PICTURE_HEADERS)
     return await _picture(request, studio, owner)
-
-
-def find_picture(studio: Studio, owner: str, picture_id: str) -> SavedPicture | None:
-    """One of an owner's pictures: from the library, or, where the disk did not take it, from the job that made it."""
-    kept: SavedPicture | None = studio.library.get(owner, picture_id)
-    if kept is not None:
-        return kept
-    finished = (picture.saved for job in studio.queue.jobs(owner) for picture in job.view().pictures)
-    unsaved = (saved for saved in finished if saved is not None and saved.image is not None)
-    return next((saved for saved in unsaved if saved.id == picture_id), None)

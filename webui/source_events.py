@@ -12,7 +12,8 @@ from PIL import Image
 
 from pipelines.errors import InvalidRequest
 
-from .dreaming import SPEAKING
+from .dreaming import PRIVATE, SPEAKING
+from .library.temporary import TemporaryFiles
 from .masks import uploaded_mask
 from .saying import say
 from .sizes import size_like
@@ -95,6 +96,10 @@ def wire_source(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State
             say(error)
             return [gr.skip(), None]
 
+    for given in (source.upload, source.clear):  # what comes from outside has no parent
+        given(None, outputs=fields["parent"], js="() => ''", **PRIVATE)
+    temporary = TemporaryFiles(Path(source.GRADIO_CACHE))
+    source.upload(temporary.tidy_soon, queue=False, **PRIVATE)
     source.upload(arrive, [source, original, background, model], outputs, **SPEAKING)
     source.clear(lambda: show_source(studio, None, "#ffffff", ""), None, outputs, **SPEAKING)
     background.change(again, [original, background, model], outputs, **SPEAKING)

@@ -26,8 +26,11 @@ RESULTS_TEMPLATE: Final = """
     <div data-part="cards" class="cards"></div>
     <p data-part="hint" class="hint"></p>
   </div>
-  <div data-part="feed"></div>
-  <button type="button" class="chip more" data-part="more" hidden>Show older pictures</button>
+  <div data-part="shelf" class="shelf" role="search" hidden></div>
+  <div data-part="feed" class="feed"></div>
+  <p data-part="nothing" class="nothing" hidden>No picture answers this search.</p>
+  <p data-part="end" class="end" hidden>Older pictures are coming…</p>
+  <div data-part="chosen" class="chosen" role="toolbar" aria-label="Selected pictures" hidden></div>
 </div>
 """
 
@@ -61,12 +64,13 @@ def lay_out_easel() -> gr.HTML:
 def lay_out_results(studio: Studio) -> gr.HTML:
     """The results; its value is the id of the job that was handed in last, which makes the page watch.
 
-    Its events: ``send``, ``reuse``, ``stop``, ``steer`` and ``template``, each with a few plain values.
+    Its events: ``send``, ``reuse``, ``vary``, ``stop``, ``steer`` and ``template``, each with a few plain values.
     """
     return gr.HTML(
         "",
         html_template=RESULTS_TEMPLATE,
-        js_on_load="/* 'send' 'reuse' 'stop' 'steer' 'template' */reverie.results(element, trigger, props, watch)",
+        js_on_load="/* 'send' 'reuse' 'vary' 'stop' 'steer' 'template' */"  # Gradio looks for the events' names here
+        "reverie.results(element, trigger, props, watch)",
         apply_default_css=False,
         elem_id="results",
         welcome=json.dumps({"examples": studio.examples[:8], "hint": HINT}),

@@ -26,6 +26,7 @@ NAMES = (
     "cancelling",
     "first_preview",
     "startup",
+    "library",
     "soak",
     "gpu",
 )

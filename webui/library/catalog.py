@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final, TypeVar
 
-from .embed import Stamp, read_stamp
+from .carried import OWN, PARAMETERS, texts_of
+from .embed import Stamp
 from .files import picture_files
-from .index import DamagedIndex, PictureIndex, Row
+from .formats import is_whole
+from .index import DamagedIndex, OldIndex, PictureIndex, Row
 from .infotext import write_infotext
-from .recipe import RecipeError
+from .marks import Stars
+from .recipe import RecipeError, read_json
+from .search import EPOCH, microseconds
+from .trash import Trash
 
 log = logging.getLogger(__name__)
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_END_OF_PNG: Final = b"\0\0\0\0IEND\xaeB`\x82"
-
 Answer = TypeVar("Answer")
+
+_REFUSALS: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+"""What SQLite says of a disk that cannot be written; that somebody else is at the file just now is none of these."""
+
+
+UNWRITABLE: Final = "The index of the pictures cannot be written; until it can, it is made anew at each start."
 
 
 class Catalog:
@@ -54,18 +61,26 @@ class Catalog:
     def ask(self, question: Callable[[PictureIndex], Answer]) -> Answer:
         """Puts a question to the index; one that proves damaged is made again from the files first.
 
+        Where the disk is full or cannot be written, the index goes on in memory until the studio is started again.
+
         Raises:
-            sqlite3.Error: The disk is full, or another program holds the index too long.
+            sqlite3.Error: Another program holds the index too long.
         """
         with self._lock:
             try:
                 return question(self._index)
             except DamagedIndex as error:
-                log.warning("The picture index is damaged: %s", error)
                 self._index.close()
-                set_aside(self._path, "The index of the pictures was damaged", self._notice)
+                self._put_aside(error)
                 self._index = self._open()
                 self._match_files(self._index)
+                return question(self._index)
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _REFUSALS:
+                    raise
+                log.warning("The picture index cannot be written: %s", error)
+                self._index = self._index.in_memory()
+                self._notice(UNWRITABLE)
                 return question(self._index)
 
     def _open(self) -> PictureIndex:
@@ -73,28 +88,63 @@ class Catalog:
             try:
                 return PictureIndex(self._path)
             except DamagedIndex as error:
-                log.warning("The picture index is damaged: %s", error)
-                set_aside(self._path, "The index of the pictures was damaged", self._notice)
+                self._put_aside(error)
             except sqlite3.Error as error:
                 log.warning("The picture index cannot be used: %s", error)
                 break
-        self._notice("The index of the pictures cannot be written; it is made anew at each start.")
+        self._notice(UNWRITABLE)
         return PictureIndex(":memory:")
+
+    def _put_aside(self, error: DamagedIndex) -> None:
+        if isinstance(error, OldIndex):
+            log.info("The picture index is made anew: %s", error)
+            remove_database(self._path)
+        else:
+            log.warning("The picture index is damaged: %s", error)
+            set_aside(self._path, "The index of the pictures was damaged", self._notice)
 
     def _match_files(self, index: PictureIndex) -> None:
         """Lists files without a row (a program was killed in between), forgets rows whose file has gone."""
         known = index.paths()
-        found = {path.relative_to(self._folder).as_posix(): path for path in picture_files(self._folder)}
-        index.remove(known - found.keys())
-        index.add(self._rows(found[name] for name in sorted(found.keys() - known)))
+        deleted = {self._name(each.path): each for each in Trash(self._folder).files()}
+        failed: list[OSError] = []
+        found = {self._name(path): path for path in picture_files(self._folder, failed.append)}
+        if any(not isinstance(error, FileNotFoundError | NotADirectoryError) for error in failed):
+            self._notice("A folder of pictures could not be looked into; what is in it may not be up to date.")
+        else:
+            index.remove(known.keys() - found.keys() - deleted.keys())
+        ids = {known[name] for name in known.keys() & found.keys()}
+        stars = Stars(self._folder).all()
+        unknown = [found[name] for name in sorted(found.keys() - known)]
+        new = [row._replace(starred=int(row.id in stars)) for row in self._rows(unknown)]
+        ids |= {row.id for row in new}
+        left = []
+        for name in sorted(deleted.keys() - known):
+            for row in self._rows([deleted[name].path]):
+                if row.id in ids:  # it was being brought back when the program was killed: the other copy is whole
+                    self._forget_copy(deleted[name].path)
+                else:
+                    day = datetime.combine(deleted[name].day, datetime.min.time(), timezone.utc)
+                    left.append(row._replace(trashed=microseconds(day), starred=int(row.id in stars)))
+        index.add([*left, *new])
+        wrong = index.starred()
+        index.star(stars - wrong, 1)
+        index.star(wrong - stars, 0)
+
+    def _forget_copy(self, path: Path) -> None:
+        with suppress(OSError):
+            Trash(self._folder).remove(path)
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()
 
     def _rows(self, paths: Iterable[Path]) -> Iterator[Row]:
         for path in paths:
             try:
-                stamp = read_stamp(path) if _is_whole(path) else None
-                if stamp is not None:
-                    name = path.relative_to(self._folder).as_posix()
-                    yield row_for(stamp, name, write_infotext(stamp.recipe))
+                texts = texts_of(path) if is_whole(path) else {}
+                if OWN in texts:
+                    stamp = read_json(Stamp, texts[OWN])
+                    yield row_for(stamp, self._name(path), texts.get(PARAMETERS) or write_infotext(stamp.recipe))
             except (OSError, RecipeError) as error:
                 log.warning("%s is not listed: %s", path.name, error)
 
@@ -112,12 +162,17 @@ def row_for(stamp: Stamp, path: str, infotext: str) -> Row:
         id=stamp.id,
         path=path,
         owner=stamp.owner,
-        created=(stamp.created - EPOCH) // timedelta(microseconds=1),
+        created=microseconds(stamp.created),
         width=recipe.width,
         height=recipe.height,
         seed=recipe.seed,
         prompt=str(recipe.request.get("prompt", "")),
         infotext=infotext,
+        task=recipe.task,
+        model=recipe.model.id if recipe.model else "",
+        style=recipe.style or "",
+        parent=recipe.parent or "",
+        edit=recipe.edit or "",
     )
 
 
@@ -132,14 +187,15 @@ def set_aside(path: Path, what: str, notice: Callable[[str], None]) -> None:
     aside = path.with_name(f"{path.name}.damaged-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
     with suppress(OSError):
         path.rename(aside)
-    for companion in ("-wal", "-shm"):
-        with suppress(OSError):
-            path.with_name(path.name + companion).unlink()
+    remove_database(path)
     notice(f"{what}; it was set aside as {aside.name} and made anew.")
 
 
-def _is_whole(path: Path) -> bool:
-    with path.open("rb") as file:
-        size = file.seek(0, io.SEEK_END)
-        file.seek(max(0, size - len(_END_OF_PNG)))
-        return file.read() == _END_OF_PNG
+def remove_database(path: Path) -> None:
+    """Removes a SQLite file, if it is still there, and the companions it has beside it."""
+    for ending in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(path.name + ending).unlink()
+
+
+__all__ = ["EPOCH", "Catalog", "remove_database", "row_for", "set_aside"]

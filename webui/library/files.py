@@ -1,26 +1,22 @@
-"""Files that are whole or not there, under names that every system takes."""
+"""Files that are whole or not there."""
 
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import time
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Final
+
+from .formats import ENDINGS
 
 PART: Final = ".part"
 """How a file that is still being written ends."""
 
 STALE_SECONDS: Final = 60.0
 """A part this old belongs to a program that is gone: writing one takes far less."""
-
-LONGEST_WORDS: Final = 48
-"""Bytes of the prompt in a file's name, so that whole paths stay below Windows' 260 characters."""
 
 
 def write_new(path: Path, data: bytes, *, mode: int = 0o666) -> None:
@@ -42,45 +38,42 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o666) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _move(part, path)
-        _sync_folder(path.parent)
+        _link(part, path)
+        sync_folder(path.parent)
     finally:
         with suppress(OSError):
             part.unlink()
 
 
-def picture_path(folder: Path, created: datetime, seed: int, prompt: str, copy: int = 1) -> Path:
-    """Where a picture goes: ``<YYYY-MM-DD>/<HHMMSS>-<seed>-<first words of the prompt>.png``.
+def picture_files(folder: Path, failed: Callable[[OSError], None] | None = None) -> Iterator[Path]:
+    """Every picture below a folder, but for hidden folders and those behind links.
 
     Args:
-        folder: The library's folder.
-        created: In local time.
-        seed: The picture's own.
-        prompt: Any text; what a file name cannot hold is left out.
-        copy: From 2 on it is added to the name, for pictures that would have the same.
+        folder: Where to look.
+        failed: Told of a folder that could not be looked into, so that its pictures are not taken for gone.
     """
-    parts = [f"{created:%H%M%S}", str(seed), first_words(prompt), str(copy) if copy > 1 else ""]
-    return folder / f"{created:%Y-%m-%d}" / ("-".join(part for part in parts if part) + ".png")
-
-
-def first_words(prompt: str) -> str:
-    """The first words of a prompt in letters and digits of any script, joined by ``-``; may be empty."""
-    words = ""
-    for word in re.findall(r"[^\W_]+", unicodedata.normalize("NFC", prompt[:400]).lower()):
-        longer = f"{words}-{word}" if words else word
-        if len(longer.encode()) > LONGEST_WORDS:
-            return words or longer.encode()[:LONGEST_WORDS].decode(errors="ignore")  # scripts without spaces
-        words = longer
-    return words
-
-
-def picture_files(folder: Path) -> Iterator[Path]:
-    """Every PNG below a folder, but for hidden folders and those behind links."""
-    for place, folders, names in os.walk(folder):
+    endings = tuple(ENDINGS)
+    for place, folders, names in os.walk(folder, onerror=failed):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
-            if name.lower().endswith(".png") and not name.startswith("."):
+            if name.lower().endswith(endings) and not name.startswith("."):
                 yield Path(place, name)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; one that cannot be looked at is none, where ``Path.is_file`` raises."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder, and no link to one; one that cannot be looked at is none."""
+    try:
+        return path.is_dir() and not path.is_symlink()
+    except OSError:
+        return False
 
 
 def remove_stale_parts(folder: Path) -> None:
@@ -91,7 +84,19 @@ def remove_stale_parts(folder: Path) -> None:
                 part.unlink()
 
 
-def _move(part: Path, path: Path) -> None:
+def move_new(source: Path, path: Path) -> None:
+    """Moves a file, never over another one; a crash in between leaves it in both places, and never in none.
+
+    Raises:
+        FileExistsError: There is such a file already.
+        OSError: It cannot be moved; it is where it was.
+    """
+    _link(source, path)
+    with suppress(FileNotFoundError):
+        source.unlink()
+
+
+def _link(part: Path, path: Path) -> None:
     try:
         os.link(part, path)  # unlike a rename, a link never takes another file's place
     except FileExistsError:
@@ -102,7 +107,7 @@ def _move(part: Path, path: Path) -> None:
         part.replace(path)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes a new name in a folder survive a power cut, where the system lets folders be opened."""
     if os.name == "posix":
         with suppress(OSError):

@@ -112,16 +112,20 @@ def _values(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield "Version", _quote(f"Reverie {recipe.versions.get('reverie', 'unknown')}")
 
 
-def _sampler(name: str) -> Iterator[tuple[str, str]]:
-    """A1111's name of the sampler, and of its schedule where one was asked for."""
+def sampler_and_schedule(name: str) -> tuple[str, str]:
+    """A1111's name of a sampler, and of its schedule, which is empty where none was asked for."""
     try:
         choice = find_sampler(name)
     except InvalidRequest:  # a recipe from a version that knew another sampler
-        yield "Sampler", _quote(name)
-        return
-    yield "Sampler", choice.sampler.name
-    if choice.schedule != NATIVE:
-        yield "Schedule type", choice.schedule
+        return name, ""
+    return choice.sampler.name, "" if choice.schedule == NATIVE else choice.schedule
+
+
+def _sampler(name: str) -> Iterator[tuple[str, str]]:
+    sampler, schedule = sampler_and_schedule(name)
+    yield "Sampler", _quote(sampler)
+    if schedule:
+        yield "Schedule type", schedule
 
 
 def _layout(prompt: str, negative: str, values: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ from pipelines.events import ImageFinished
 from pipelines.request import GenerationRequest
 
 from .embed import encode_png
+from .formats import media_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,14 @@ class SavedPicture:
         seed: The seed that makes this picture alone.
         prompt: What was asked for.
         infotext: A1111's ``parameters`` text.
-        image: The encoded PNG where ``path`` is None, so that it can still be downloaded; else None.
+        task: ``text_to_image``, ``image_to_image`` or ``inpaint``.
+        model: Id of the model; empty where nobody said.
+        style: Id of the style laid over the prompt; empty for none.
+        parent: Id of the picture it was made from; empty for none.
+        edit: What was done to the parent; empty for nothing.
+        starred: Whether its owner gave it a star.
+        trashed: When it was deleted, in UTC; None = it was not.
+        image: The encoded picture where ``path`` is None, so that it can still be downloaded; else None.
         notice: One sentence for the owner when something about saving went wrong, else None.
     """
 
@@ -40,8 +48,20 @@ class SavedPicture:
     seed: int
     prompt: str = field(repr=False)
     infotext: str = field(repr=False)
+    task: str = "text_to_image"
+    model: str = ""
+    style: str = field(default="", repr=False)
+    parent: str = ""
+    edit: str = ""
+    starred: bool = False
+    trashed: datetime | None = None
     image: bytes | None = field(default=None, repr=False)
     notice: str | None = None
+
+    @property
+    def media_type(self) -> str:
+        """What HTTP calls its kind of file; one that could not be written is always a PNG."""
+        return media_type(self.path) if self.path is not None else "image/png"
 
 
 def unsaved_picture(request: GenerationRequest, event: ImageFinished, *, notice: str) -> SavedPicture:
@@ -62,6 +82,8 @@ def unsaved_picture(request: GenerationRequest, event: ImageFinished, *, notice:
         seed=event.seed,
         prompt=request.prompt,
         infotext="",
+        task=request.task,
+        model=request.model or "",
         image=encode_png(event.image),
         notice=notice,
     )

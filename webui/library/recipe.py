@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import platform
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Protocol, TypeVar
@@ -78,6 +79,9 @@ class Recipe(BaseModel):
         model: Which model, or None where nobody said.
         versions: Of what took part, by distribution name.
         parent: Id of the picture it was made from, or None.
+        edit: What was done to the parent (``inpaint``, ``variation`` …), or None.
+        style: Id of the style that was laid over the prompt, or None.
+        machine: What computed it: ``device`` and ``precision``, as far as the back end tells.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -92,6 +96,14 @@ class Recipe(BaseModel):
     model: RecipeModel | None = None
     versions: dict[str, str] = {}
     parent: Annotated[str, Field(max_length=64)] | None = None
+    edit: Annotated[str, Field(max_length=64)] | None = None
+    style: Annotated[str, Field(max_length=200)] | None = None
+    machine: dict[str, str] = {}
+
+    def without_prompt(self) -> Recipe:
+        """The same recipe without a word of the prompts, nor where it came from."""
+        bare = self.request | {name: "" for name in ("prompt", "negative_prompt") if name in self.request}
+        return self.model_copy(update={"request": bare, "parent": None, "edit": None})
 
     def repeating_fields(self) -> dict[str, JsonValue]:
         """The request fields that make this one picture again: its own seed and size, a count of 1.
@@ -110,6 +122,10 @@ def write_recipe(
     *,
     model: ModelLike | None = None,
     parent: str | None = None,
+    edit: str | None = None,
+    style: str | None = None,
+    machine: Mapping[str, str] | None = None,
+    weights: str | None = None,
 ) -> Recipe:
     """Writes down what made a finished picture.
 
@@ -118,9 +134,14 @@ def write_recipe(
         event: The finished picture.
         model: The model that made it.
         parent: Id of the picture it was made from.
+        edit: What was done to the parent; None = the request's task, where there is a parent.
+        style: Id of the style laid over the prompt.
+        machine: What computed it.
+        weights: SHA-256 of the model's weights; None = what ``model`` says.
     """
     fields = {name: _plain(getattr(request, name)) for name in type(request).model_fields}
-    made_by = RecipeModel(id=model.id, name=model.name, hash=getattr(model, "hash", None)) if model else None
+    known = weights or getattr(model, "hash", None)
+    made_by = RecipeModel(id=model.id, name=model.name, hash=known) if model else None
     return Recipe(
         task=request.task,
         request=fields,
@@ -131,6 +152,9 @@ def write_recipe(
         model=made_by,
         versions=dict(versions()),
         parent=parent,
+        edit=edit or (request.task if parent else None),
+        style=style,
+        machine=dict(machine or {}),
     )
 
 

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import logging
 import secrets
 import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import Final
-
-from PIL import Image
 
 from pipelines.events import ImageFinished
 from pipelines.request import GenerationRequest
 
-from .catalog import EPOCH, Catalog, row_for, set_aside
-from .embed import Stamp, encode_png, read_recipe
-from .files import picture_path, remove_stale_parts, write_new
-from .index import PictureIndex, Row
-from .infotext import write_infotext
-from .owner_hash import OwnerKey, hash_owner, load_salt
+from .catalog import Catalog, set_aside
+from .embed import Stamp
+from .export import as_zip, copy_of
+from .files import remove_stale_parts
+from .formats import Metadata, Saving
+from .index import PictureIndex
+from .keeping import Keeper, shown
+from .marks import Stars
+from .owner_hash import load_salt
 from .picture import SavedPicture
-from .recipe import ModelLike, Recipe, RecipeError, write_recipe
+from .recipe import ModelLike
+from .shelf import Shelf
+from .thumbnails import Thumbnails
+from .trash import KEPT_DAYS
+from .trashing import Outcome, Trashing, each_once
+from .weights import WeightsHashes
 
 log = logging.getLogger(__name__)
 
-THUMBNAIL_SIDE: Final = 320
 
-
-class Library:
+class Library(Shelf):
     """Finished pictures in one folder, each seen by its owner only; safe to use from many threads.
 
     ::
 
         <folder>/2026-01-31/142507-7-a-red-circle.png     the picture, its recipe inside
         <folder>/.owner-salt                              without it nobody's pictures are found again
+        <folder>/.stars/<id>                              an empty file for each starred picture
+        <folder>/.trash/2026-02-01/<id>/…                 deleted pictures, by the day they were deleted
         <folder>/.library/                                index and thumbnails; made anew where missing
 
     Opening never fails: what cannot be read is set aside, what cannot be written is kept in memory, and
@@ -46,17 +50,24 @@ class Library:
 
     Args:
         folder: Where pictures go; made where it is missing.
+        saving: How new pictures are written; None = as PNG under the usual names.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, saving: Saving | None = None) -> None:
         self._folder = Path(folder).expanduser().absolute()
-        self._hidden = self._folder / ".library"
+        hidden = self._folder / ".library"
         self._notices: list[str] = []
+        self._salt_missing: OSError | None = None
         with suppress(OSError):
-            self._hidden.mkdir(parents=True, exist_ok=True)
+            hidden.mkdir(parents=True, exist_ok=True)
             remove_stale_parts(self._folder)
-        self._salt = self._load_salt()
-        self._catalog = Catalog(self._folder, self._hidden / "index.sqlite3", self._notices.append)
+        salt = self._load_salt()
+        catalog = Catalog(self._folder, hidden / "index.sqlite3", self._notices.append)
+        super().__init__(self._folder, salt, catalog, Thumbnails(hidden / "thumbnails"))
+        self._stars = Stars(self._folder)
+        self._keeper = Keeper(self._folder, saving or Saving(), WeightsHashes(hidden / "weights.json"))
+        self._trashing = Trashing(self._folder, self._catalog, self._stars, self._thumbnails)
+        self.empty_old_trash()
 
     @property
     def folder(self) -> Path:
@@ -68,13 +79,16 @@ class Library:
         """Sentences for whoever runs the studio: what was found damaged, and what became of it."""
         return tuple(self._notices)
 
-    def owner_key(self, owner: str) -> OwnerKey:
-        """What may be written down of an owner's token; every method that takes a token takes this instead."""
-        return hash_owner(owner, self._salt)
+    @property
+    def weights(self) -> WeightsHashes:
+        """The hashes of models' weights, as recipes have them."""
+        return self._keeper.weights
 
     def close(self) -> None:
         """Closes the index; the library is not used afterwards."""
         self._catalog.close()
+
+    # ---- keeping
 
     def keep(
         self,
@@ -84,7 +98,11 @@ class Library:
         *,
         model: ModelLike | None = None,
         parent: str | None = None,
+        edit: str | None = None,
+        style: str | None = None,
+        machine: Mapping[str, str] | None = None,
         picture_id: str | None = None,
+        saving: Saving | None = None,
     ) -> SavedPicture:
         """Stores a finished picture: the file first, on the disk and whole, then its row in the index.
 
@@ -95,106 +113,89 @@ class Library:
             owner: The owner's token; only a salted hash of it is stored.
             request: What was asked for.
             event: The finished picture.
-            model: The model that made it.
+            model: The model that made it; the hash of its weights is computed the first time.
             parent: Id of the picture it was made from.
+            edit: What was done to the parent, such as ``variation``; None = the request's task.
+            style: Id of the style that was laid over the prompt.
+            machine: ``device`` and ``precision``, as far as the back end tells.
             picture_id: 32 hexadecimal digits that no other picture has; None = random ones.
+            saving: How it is written; None = as the library was told.
         """
-        recipe = write_recipe(request, event, model=model, parent=parent)
-        infotext = write_infotext(recipe)
-        stamp = Stamp(
-            id=picture_id or secrets.token_hex(16),
-            owner=hash_owner(owner, self._salt),
-            created=datetime.now(timezone.utc),
-            recipe=recipe,
+        self._find_salt_again()
+        if self._tidied != datetime.now(timezone.utc).date():
+            self.empty_old_trash()
+        recipe = self._keeper.recipe(
+            request, event, model=model, parent=parent, edit=edit, style=style, machine=machine
         )
-        png = encode_png(event.image, infotext=infotext, stamp=stamp)
-        row = row_for(stamp, "", infotext)
-        try:
-            path = self._write(row, png)
-        except OSError as error:
-            log.warning("A picture could not be saved: %s", error)
-            return _picture(row, None, image=png, notice=_why_unsaved(error))
-        row = row._replace(path=path.relative_to(self._folder).as_posix())
+        number = picture_id or secrets.token_hex(16)
+        stamp = Stamp(id=number, owner=self.owner_key(owner), created=datetime.now(timezone.utc), recipe=recipe)
+        saved, row = self._keeper.write(
+            stamp, event.image, request.num_images_per_prompt, saving, refused=self._salt_missing
+        )
+        if row is None:
+            return saved
         try:
             self._catalog.ask(lambda index: index.add([row]))
         except sqlite3.Error as error:
             log.warning("A picture was saved but could not be indexed: %s", error)
-            return _picture(row, path, notice=f"{path.name} is saved, but is only listed once the studio restarts.")
-        return _picture(row, path)
+            name = saved.path.name if saved.path else "The picture"
+            return shown(row, saved.path, notice=f"{name} is saved, but is only listed once the studio restarts.")
+        return saved
 
-    def newest(self, owner: str, count: int, before: str | None = None) -> tuple[SavedPicture, ...]:
-        """The owner's pictures, newest first.
+    # ---- marking, deleting, giving out
+
+    def star(self, owner: str, picture_ids: Iterable[str], *, starred: bool = True) -> Outcome:
+        """Gives the owner's pictures a star, or takes it away; survives the loss of the index."""
+        return self._trashing.star(self.owner_key(owner), picture_ids, starred=starred)
+
+    def delete(self, owner: str, picture_ids: Iterable[str]) -> Outcome:
+        """Moves the owner's pictures to the trash, from where :meth:`restore` brings them back for 30 days."""
+        return self._trashing.delete(self.owner_key(owner), picture_ids)
+
+    def restore(self, owner: str, picture_ids: Iterable[str]) -> Outcome:
+        """Brings the owner's pictures back from the trash, with stars and all."""
+        return self._trashing.restore(self.owner_key(owner), picture_ids)
+
+    def trash(self, owner: str, count: int = 100, skip: int = 0) -> tuple[SavedPicture, ...]:
+        """The owner's deleted pictures, the last deleted first."""
+        rows = self._ask(partial(PictureIndex.trash, owner=self.owner_key(owner), count=count, after=skip))
+        return tuple(picture for row in rows if (picture := self._present(row)))
+
+    def empty_trash(self, owner: str, picture_ids: Iterable[str] | None = None) -> Outcome:
+        """Removes the owner's deleted pictures for good: some, or where none are named all."""
+        return self._trashing.empty(self.owner_key(owner), picture_ids)
+
+    def empty_old_trash(self, days: int = KEPT_DAYS) -> int:
+        """Removes for good whatever was deleted more than so many days ago, and says how many pictures that was.
+
+        Opening a library does it, and so does the first picture of each day in a studio that runs for weeks.
+        """
+        self._tidied = datetime.now(timezone.utc).date()
+        return self._trashing.empty_old(self._tidied, days)
+
+    def export(
+        self, owner: str, picture_ids: Iterable[str], *, metadata: Metadata = "all", saving: Saving | None = None
+    ) -> Iterator[bytes]:
+        """The owner's pictures as a ZIP, piece by piece; those of others, and those gone, are left out.
 
         Args:
             owner: The owner's token.
-            count: Most pictures to return.
-            before: Id of the last picture already seen, to go on after it.
+            picture_ids: Which, in the order of the ZIP.
+            metadata: What the copies carry: ``all``, ``no_prompt`` or ``nothing``.
+            saving: Which kind of file they become; None = each as it is kept.
         """
-        mine = hash_owner(owner, self._salt)
-        last = self._row(before) if before is not None else None
-        if before is not None and (last is None or last.owner != mine):
-            return ()
-        found: list[SavedPicture] = []
-        while len(found) < count:
-            rows = self._catalog.ask(partial(PictureIndex.newest, owner=mine, count=count, before=last))
-            found += [picture for row in rows if (picture := self._present(row))]
-            if len(rows) < count:
-                break
-            last = rows[-1]
-        return tuple(found[:count])
+        found = (self.get(owner, each) for each in each_once(picture_ids))
+        return as_zip((picture for picture in found if picture), metadata=metadata, saving=saving)
 
-    def get(self, owner: str, picture_id: str) -> SavedPicture | None:
-        """The owner's picture by that id; None where there is none, or its file is gone."""
-        row = self._row(picture_id)
-        return self._present(row) if row and row.owner == hash_owner(owner, self._salt) else None
-
-    def recipe(self, owner: str, picture_id: str) -> Recipe | None:
-        """The whole recipe of the owner's picture, from its file; None as for :meth:`get`."""
+    def copy(
+        self, owner: str, picture_id: str, *, metadata: Metadata = "all", saving: Saving | None = None
+    ) -> tuple[bytes, str] | None:
+        """One of the owner's pictures to give out, and its file's name; None as for :meth:`get`."""
         picture = self.get(owner, picture_id)
-        try:
-            return read_recipe(picture.path) if picture and picture.path else None
-        except RecipeError:
-            return None
-
-    def thumbnail(self, picture_id: str) -> bytes | None:
-        """A JPEG at most 320 pixels wide and high, kept on disk; None where there is no such picture.
-
-        Anybody's: whoever serves it asks :meth:`get` first whether it is the visitor's.
-        """
-        row = self._row(picture_id)
-        picture = self._present(row) if row else None
         if picture is None or picture.path is None:
             return None
-        kept = self._hidden / "thumbnails" / picture.id[:2] / f"{picture.id}.jpg"
-        with suppress(OSError):
-            return kept.read_bytes()
-        try:
-            jpeg = _small_jpeg(picture.path)
-        except (OSError, SyntaxError, ValueError):
-            return None
-        with suppress(OSError):  # a thumbnail that cannot be kept is made again next time
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            write_new(kept, jpeg)
-        return jpeg
-
-    # ---- files
-
-    def _write(self, row: Row, png: bytes) -> Path:
-        local = (EPOCH + timedelta(microseconds=row.created)).astimezone()
-        for copy in range(1, 10_000):
-            path = picture_path(self._folder, local, row.seed, row.prompt, copy)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileExistsError):
-                write_new(path, png)
-                return path
-        raise FileExistsError(errno.EEXIST, "every name for the picture is taken")
-
-    def _row(self, picture_id: str) -> Row | None:
-        return self._catalog.ask(lambda index: index.get(picture_id))
-
-    def _present(self, row: Row) -> SavedPicture | None:
-        path = self._folder / row.path
-        return _picture(row, path) if path.is_file() else None
+        data, ending = copy_of(picture, metadata=metadata, saving=saving)
+        return data, picture.path.stem + ending
 
     def _load_salt(self) -> bytes:
         path = self._folder / ".owner-salt"
@@ -205,35 +206,15 @@ class Library:
             with suppress(OSError, ValueError):
                 return load_salt(path)
         except OSError as error:
+            self._salt_missing = error
             self._notices.append(
                 f"The outputs folder cannot be written ({error.strerror or error}); pictures are not saved."
             )
         return secrets.token_bytes(32)
 
-
-def _picture(row: Row, path: Path | None, image: bytes | None = None, notice: str | None = None) -> SavedPicture:
-    created = EPOCH + timedelta(microseconds=row.created)
-    told = row._asdict() | {"path": path, "created": created}
-    return SavedPicture(**told, image=image, notice=notice)
-
-
-def _small_jpeg(path: Path) -> bytes:
-    with Image.open(path, formats=("PNG",)) as image:
-        small = image.convert("RGB")
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    small.info.clear()
-    jpeg = io.BytesIO()
-    small.save(jpeg, "JPEG", quality=85)
-    return jpeg.getvalue()
-
-
-def _why_unsaved(error: OSError) -> str:
-    reasons = {
-        errno.ENOSPC: "The disk is full",
-        errno.EDQUOT: "Your share of the disk is used up",
-        errno.EACCES: "The outputs folder cannot be written to",
-        errno.EPERM: "The outputs folder cannot be written to",
-        errno.EROFS: "The outputs folder can only be read",
-    }
-    reason = reasons.get(error.errno or 0, f"The outputs folder gave an error ({error.strerror or 'unknown'})")
-    return f"{reason}, so this picture is not saved; download it before you leave the page."
+    def _find_salt_again(self) -> None:
+        """Tries again where it could not be read: a picture kept under another salt would never be found again."""
+        if self._salt_missing is not None:
+            with suppress(OSError, ValueError):
+                self._salt = load_salt(self._folder / ".owner-salt")
+                self._salt_missing = None

@@ -13,15 +13,34 @@ SCRIPTS: Final = (
     "reverie.js",
     "connection.js",
     "forming.js",
+    "notice.js",
+    "deeds.js",
+    "tiles.js",
+    "feed.js",
+    "shelf.js",
+    "choosing.js",
+    "downloading.js",
+    "compare.js",
+    "trash.js",
     "results.js",
     "viewer.js",
     "easel.js",
     "sizes.js",
     "seed.js",
+    "drop.js",
 )
 """Loaded in this order; the first makes the ``reverie`` object that the others add to."""
 
-STYLES: Final = ("tokens.css", "panel.css", "results.css", "easel.css", "phone.css")
+STYLES: Final = (
+    "tokens.css",
+    "panel.css",
+    "results.css",
+    "library.css",
+    "viewer.css",
+    "easel.css",
+    "picture_info.css",
+    "phone.css",
+)
 
 INK: Final = "#ecebf2"
 MUTED: Final = "#a7a3b8"

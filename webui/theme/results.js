@@ -1,34 +1,25 @@
 // The results side: what is going on above, then the feed of finished pictures, newest first.
 reverie.results = (element, trigger, props, watch) => {
   "use strict";
-  const { el, iconButton, url, find, say, tileShape } = reverie;
+  const { el, find, say } = reverie;
   const part = (name) => element.querySelector(`[data-part="${name}"]`);
-  const live = part("live"), feed = part("feed"), welcome = part("welcome"), more = part("more");
+  const live = part("live"), welcome = part("welcome"), shelfBar = part("shelf"), nothing = part("nothing");
   const told = new Set(); // jobs whose end has been dealt with
-  let shown = [], oldest = null, spoken = 0, expected = null;
+  let spoken = 0, expected = null;
 
-  const pictureURL = (id) => url(`/reverie/picture/${encodeURIComponent(id)}`);
-  const smallURL = (picture) =>
-    Math.max(picture.width, picture.height) <= 512 ? pictureURL(picture.id) : url(`/reverie/thumbnail/${encodeURIComponent(picture.id)}`);
+  const deeds = reverie.deeds(trigger, {
+    starred: (ids, on) => feed.starred(ids, on),
+    removed: (ids) => { chosen.gone(ids); feed.removed(ids); },
+    restored: () => feed.reload().then(shelf.refresh),
+  });
+  const forming = reverie.forming(live, trigger, deeds.smallURL);
+  const chosen = reverie.choosing(part("chosen"), deeds, () => feed);
+  const open = (id) => reverie.view(id, feed, deeds);
+  const tiles = reverie.tiles(deeds, chosen, open);
+  const feed = reverie.feed(part("feed"), part("end"), tiles.row, tidy);
+  const shelf = reverie.shelf(shelfBar, deeds, (query) => { chosen.clear(); feed.reload(query).catch(lost); });
 
-  const forming = reverie.forming(live, trigger, smallURL);
-
-  // What a person can do with a finished picture; the viewer shows the same list in words.
-  const ACTIONS = [
-    ["image", "Send to image to image", (p) => trigger("send", { id: p.id, task: "image_to_image" })],
-    ["mask", "Send to inpainting", (p) => trigger("send", { id: p.id, task: "inpaint" })],
-    ["prompt", "Reuse prompt", (p) => trigger("reuse", { id: p.id, what: "prompt" })],
-    ["seed", "Reuse seed", (p) => trigger("reuse", { id: p.id, what: "seed" })],
-    ["all", "Reuse everything", (p) => trigger("reuse", { id: p.id, what: "everything" })],
-    ["download", "Download", (p) => download(p)],
-  ];
-
-  function download(picture) {
-    const link = el("a", { href: pictureURL(picture.id) + "?download=1", download: "" });
-    document.body.append(link);
-    link.click();
-    link.remove();
-  }
+  const lost = () => reverie.notice("The studio does not answer; try again in a moment.");
 
   // ---- going on -------------------------------------------------------------------------------------------------
 
@@ -39,6 +30,11 @@ reverie.results = (element, trigger, props, watch) => {
     say(job.state === "finished" ? `Finished: ${count} ${count === 1 ? "picture" : "pictures"}`
       : job.state === "failed" ? job.error : "Stopped");
     if (job.state === "failed") forming.fail(job, tidy);
+    else if (job.state === "cancelled" && forming.has(job.id)) {
+      const name = job.prompt.length > 40 ? `${job.prompt.slice(0, 40)}…` : job.prompt;
+      const again = { label: "Try again", act: () => trigger("steer", { id: job.id, wish: "retry", index: null }) };
+      reverie.notice(`Stopped “${name}”.`, again);
+    }
     loadNewest().finally(() => { forming.remove(job.id); tidy(); });
   }
 
@@ -65,77 +61,15 @@ reverie.results = (element, trigger, props, watch) => {
 
   // ---- finished -------------------------------------------------------------------------------------------------
 
-  function pictureTile(row, picture) {
-    const image = el("img", { src: smallURL(picture), alt: row.prompt, loading: "lazy", draggable: "false" });
-    const open = el("button.open", { type: "button", "aria-label": `Open picture, seed ${picture.seed}`,
-      onclick: () => reverie.view(shown, picture.id, ACTIONS, pictureURL) }, image);
-    const actions = ACTIONS.map(([name, label, act]) => iconButton(name, label, () => act(picture)));
-    const seed = el("button.seed", { type: "button", title: "Reuse seed", onclick: () => trigger("reuse", { id: picture.id, what: "seed" }) },
-      `Seed ${picture.seed}`);
-    return el("figure.tile", { "data-picture": picture.id, "data-seed": picture.seed }, open,
-      el("div.tile-actions", { role: "group", "aria-label": "What to do with this picture" }, ...actions), el("figcaption", {}, seed));
-  }
-
-  function feedRow(row) {
-    const first = row.pictures[0];
-    const reuse = iconButton("prompt", "Reuse prompt", () => trigger("reuse", { id: first.id, what: "prompt" }));
-    const save = iconButton("download", row.pictures.length === 1 ? "Download" : `Download ${row.pictures.length} pictures`,
-      () => row.pictures.forEach((picture, i) => setTimeout(() => download(picture), 250 * i)));
-    return el("article.row", { "data-row": row.key, "aria-label": row.prompt },
-      el("header", {}, el("p.row-prompt", { title: row.prompt }, row.prompt), reuse,
-        el("time.row-note", { datetime: row.when }, ago(row.when)), save),
-      el("div.tiles", { style: tileShape(first) }, ...row.pictures.map((p) => pictureTile(row, p))));
-  }
-
-  function ago(when) {
-    const then = new Date(when), minutes = (Date.now() - then) / 60000;
-    if (minutes < 1) return "just now";
-    if (minutes < 60) return `${Math.round(minutes)} min ago`;
-    const day = { hour: "numeric", minute: "2-digit" };
-    return then.toLocaleString([], minutes < 720 ? day : { month: "short", day: "numeric", ...day });
-  }
-
-  async function page(before) {
-    const answer = await fetch(url("/reverie/feed") + (before ? `?before=${encodeURIComponent(before)}` : ""));
-    if (!answer.ok) throw new Error(`feed: ${answer.status}`);
-    return answer.json();
-  }
-
-  function remember(list) {
-    shown = list;
-    oldest = shown.at(-1)?.oldest ?? null;
-  }
-
-  // New rows go on top; rows already there stay untouched, so nothing flickers and nobody loses their place.
-  async function loadNewest() {
-    const fresh = await page(null);
-    const known = new Map(shown.map((row) => [row.key, row]));
-    const added = fresh.rows.filter((row) => known.get(row.key)?.pictures.length !== row.pictures.length);
-    const ids = new Set(added.flatMap((row) => row.pictures.map((picture) => picture.id)));
-    const outdated = shown.filter((row) => row.pictures.some((picture) => ids.has(picture.id)));
-    for (const row of outdated) feed.querySelector(`[data-row="${CSS.escape(row.key)}"]`)?.remove();
-    for (const row of [...added].reverse()) feed.prepend(feedRow(row));
-    const first = shown.length === 0;
-    remember([...added, ...shown.filter((row) => !outdated.includes(row))]);
-    if (first) more.hidden = !fresh.more;
-    tidy();
-  }
-
-  async function loadOlder() {
-    more.disabled = true;
-    try {
-      const older = await page(oldest);
-      for (const row of older.rows) { feed.append(feedRow(row)); shown.push(row); }
-      remember(shown);
-      more.hidden = !older.more;
-    } finally { more.disabled = false; }
-  }
-  more.addEventListener("click", loadOlder);
+  const loadNewest = () => feed.newest().then(() => { shelf.refresh(); }).catch(lost);
 
   function tidy() {
-    const empty = !shown.length && !live.childElementCount;
-    welcome.hidden = !empty;
-    element.querySelector(".results")?.classList.toggle("empty", empty);
+    const none = feed.empty();
+    const fresh = none && !feed.filtered() && !live.childElementCount;
+    welcome.hidden = !fresh;
+    nothing.hidden = !(none && feed.filtered());
+    shelfBar.hidden = none && !feed.filtered();
+    element.querySelector(".results")?.classList.toggle("empty", fresh);
   }
 
   // ---- the first minute -----------------------------------------------------------------------------------------
@@ -158,6 +92,6 @@ reverie.results = (element, trigger, props, watch) => {
   });
 
   cards();
-  loadNewest().catch(() => tidy());
+  feed.reload().then(shelf.refresh).catch(lost).finally(() => { element.querySelector(".results").dataset.loaded = ""; tidy(); });
   connect();
 };

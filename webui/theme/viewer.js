@@ -1,41 +1,128 @@
-// One picture, large, with its recipe and everything that can be done with it.
-reverie.view = (rows, id, actions, pictureURL) => {
+// One picture, large, with its recipe, where it comes from, and everything that can be done with it.
+reverie.view = (id, feed, deeds, alone) => {
   "use strict";
   const { el, icon, iconButton } = reverie;
-  const all = rows.flatMap((row) => row.pictures.map((picture) => ({ row, picture })));
-  let at = all.findIndex(({ picture }) => picture.id === id);
-  if (at < 0) return;
+  let all = [], at = 0;
 
   const image = el("img");
   const words = el("div.viewer-words");
   const close = () => dialog.close();
-  const move = (by) => { at = Math.min(all.length - 1, Math.max(0, at + by)); show(); };
+  const now = () => all[at];
+  const keys = { ArrowLeft: () => move(-1), ArrowRight: () => move(1), s: () => deeds.download([now().picture]), f: () => star(), Delete: () => remove() };
   const dialog = el("dialog.viewer", { "aria-label": "Picture",
     onclick: (event) => { if (event.target === dialog) close(); },
     onclose: () => dialog.remove(),
     onkeydown: (event) => {
-      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (by) { event.preventDefault(); move(by); }
+      if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
+      event.preventDefault();
+      keys[event.key]();
     } },
     el("div.viewer-picture", {}, iconButton("left", "Newer picture", () => move(-1), ".previous"), image,
       iconButton("right", "Older picture", () => move(1), ".next")),
     el("div.viewer-side", {}, iconButton("close", "Close", close, ".close"), words));
 
-  function show() {
-    const { row, picture } = all[at];
-    image.src = pictureURL(picture.id);
-    image.alt = row.prompt;
-    const facts = Object.entries(picture.details).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(value))));
-    words.replaceChildren(
-      el("p.viewer-prompt", {}, row.prompt),
-      row.negative_prompt ? el("p.viewer-negative", {}, `Without: ${row.negative_prompt}`) : null ?? "",
-      el("dl", {}, ...facts),
-      el("div.viewer-actions", {}, ...actions.map(([name, label, act]) =>
-        el("button.chip", { type: "button", onclick: () => { act(picture); if (name !== "download") close(); } }, icon(name), label))));
-    dialog.querySelector(".previous").disabled = at === 0;
-    dialog.querySelector(".next").disabled = at === all.length - 1;
+  // What is in the feed now: it changes while one looks, and far chunks have given up their pictures.
+  function look(wanted) {
+    all = alone ? [alone] : feed.pictures();
+    at = all.findIndex(({ picture }) => picture.id === wanted);
+    return at >= 0;
   }
 
+  async function move(by) {
+    if (alone) return;
+    const here = now().picture.id;
+    if (!look(here)) return close();
+    if (at + by >= all.length && await feed.more().catch(() => false)) look(here);
+    if (at + by < 0 || at + by >= all.length) return;
+    at += by;
+    feed.tile(now().picture.id)?.scrollIntoView({ block: "center" }); // brings the chunks around it
+    show();
+  }
+
+  async function star() {
+    const { picture } = now(), on = !picture.starred;
+    await deeds.star([picture], on);
+    picture.starred = on;
+    show();
+  }
+
+  async function remove() {
+    const { picture } = now(), next = all[at + 1] ?? all[at - 1];
+    await deeds.remove([picture]);
+    if (alone || !next || !look(next.picture.id)) close();
+    else show();
+  }
+
+  async function openOther(small) {
+    const row = await deeds.ask(`/reverie/row/${encodeURIComponent(small.id)}`);
+    if (!row) return;
+    close();
+    reverie.view(small.id, feed, deeds, { row, picture: row.pictures[0] });
+  }
+
+  const EDITS = { image_to_image: "Image to image", inpaint: "Inpainting", variation: "Variation" };
+
+  async function lineage(place, { row, picture }) {
+    if (!picture.kept) return;
+    const told = await deeds.ask(`/reverie/lineage/${encodeURIComponent(picture.id)}`);
+    if (!told || now().picture !== picture) return;
+    const thumb = (small) => el("button.thumb", { type: "button", title: `${EDITS[small.edit] ?? ""} · seed ${small.seed}: ${small.prompt}`,
+      "aria-label": `Open picture, seed ${small.seed}`, onclick: () => openOther(small) }, el("img", { src: deeds.thumbnailURL(small.id), alt: small.prompt }));
+    if (told.parent) {
+      const both = async () => {
+        const other = await deeds.ask(`/reverie/row/${encodeURIComponent(told.parent.id)}`);
+        if (other) reverie.compare([{ row: other, picture: other.pictures[0] }, { row, picture }], deeds);
+      };
+      place.append(el("h4", {}, `Made from${EDITS[picture.edit] ? ` (${EDITS[picture.edit].toLowerCase()})` : ""}`), el("div.thumbs", {}, thumb(told.parent),
+        el("button.chip", { type: "button", onclick: both }, icon("compare"), "Compare")));
+    } else if (picture.parent) place.append(el("h4", {}, "Made from a picture that is no longer in the library"));
+    if (told.children.length) place.append(el("h4", {}, "Led to"), el("div.thumbs", {}, ...told.children.map(thumb)));
+  }
+
+  const VERDICTS = { identical: "Proven: the same picture, every pixel alike.", same: "Proven: the same picture, within what nobody can see.",
+    different: "A different picture came out.", not_possible: "It cannot be made again." };
+
+  async function prove(button, place) {
+    const { picture } = now();
+    button.disabled = true;
+    place.replaceChildren("Making it once more…");
+    const told = await deeds.ask(`/reverie/prove/${encodeURIComponent(picture.id)}`, {});
+    button.disabled = false;
+    if (!told) return place.replaceChildren();
+    const off = told.outcome === "same" || told.outcome === "different" ? ` The largest difference is ${told.largest_difference} of 255.` : "";
+    place.replaceChildren(el("strong", {}, VERDICTS[told.outcome] + off), ...told.reasons.map((reason) => el("span", {}, ` ${reason}`)));
+    place.dataset.outcome = told.outcome;
+  }
+
+  function show() {
+    const { row, picture } = now();
+    image.src = deeds.pictureURL(picture.id);
+    image.alt = row.prompt;
+    const facts = Object.entries(picture.details).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(value))));
+    const chip = (name, label, act, keep) => el("button.chip", { type: "button", onclick: () => { act(picture); if (!keep) close(); } }, icon(name), label);
+    const starChip = el("button.chip.star", { type: "button", "aria-pressed": String(picture.starred), title: "F", onclick: star }, icon("star"), picture.starred ? "Starred" : "Star");
+    const verdict = el("p.verdict", { role: "status" }), origins = el("div.origins");
+    const proveChip = el("button.chip", { type: "button", title: "Makes it once more from its recipe, and compares", onclick: () => prove(proveChip, verdict) }, icon("prove"), "Prove it");
+    words.replaceChildren(
+      el("p.viewer-prompt", {}, row.prompt),
+      row.negative_prompt ? el("p.viewer-negative", {}, `Without: ${row.negative_prompt}`) : "",
+      el("dl", {}, ...facts), origins,
+      el("div.viewer-actions", {},
+        starChip, chip("vary", "Variations", deeds.vary),
+        chip("image", "Send to image to image", deeds.toImage), chip("mask", "Send to inpainting", deeds.toMask),
+        chip("prompt", "Reuse prompt", deeds.reusePrompt), chip("seed", "Reuse seed", deeds.reuseSeed),
+        chip("all", "Reuse everything", deeds.reuseAll), chip("vary", "Remix: all but the seed", deeds.remix),
+        chip("download", "Download", () => deeds.download([picture]), true),
+        chip("more", "Download as…", () => reverie.downloading([picture], deeds), true),
+        picture.kept ? proveChip : "",
+        el("button.chip.danger", { type: "button", title: "Delete", onclick: remove }, icon("trash"), "Delete")),
+      verdict);
+    lineage(origins, now());
+    dialog.querySelector(".previous").disabled = alone || at === 0;
+    dialog.querySelector(".next").disabled = Boolean(alone);
+  }
+
+  if (!look(id)) return;
   show();
   document.body.append(dialog);
   dialog.showModal();

@@ -1,0 +1,208 @@
+"""``launch.py generate``: the studio's own engine without a browser, for scripts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, Final
+
+from PIL import Image
+
+from pipelines.errors import ReverieError
+from pipelines.events import GenerationStarted, ImageFinished, StepCompleted
+from pipelines.images import open_upload
+from pipelines.manager import PipelineManager
+from pipelines.models import STARTER_ID, ModelInfo
+from pipelines.preset import apply_style, load_styles
+from pipelines.request import GenerationRequest, ImageToImageRequest, InpaintRequest, TextToImageRequest
+
+from .generate_flags import GenerateFlags
+from .library.embed import Stamp
+from .library.foreign import read_foreign
+from .library.formats import Saving
+from .library.keeping import Keeper
+from .library.picture import SavedPicture
+from .library.prove import machine_of, prove
+from .library.store import Library
+from .library.weights import WeightsHashes
+from .owners import LOCAL_OWNER
+from .places import models_dirs, outputs_dir
+from .progress_bar import ProgressBar
+from .refusal import CannotStart
+
+PATTERN: Final = "[datetime<%Y%m%d-%H%M%S>]-[seed]-[prompt_words]"
+"""Names in a folder of somebody's own, where no folder for each day is wanted."""
+
+NOT_SAME: Final = 3
+"""Exit code of ``--prove`` where another picture came out, or none."""
+
+
+def generate(flags: GenerateFlags) -> int:
+    """Makes pictures and prints the paths of their files, one a line.
+
+    Args:
+        flags: The command line.
+
+    Returns:
+        The exit code: 0 when every picture was made and kept; with ``--prove`` 3 when another one came out.
+
+    Raises:
+        CannotStart: Something that was asked for cannot be done; one sentence says what.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    bar = ProgressBar(sys.stderr, quiet=flags.quiet)
+    try:
+        if flags.recipe is not None and not flags.recipe.is_file():
+            raise CannotStart(f"--recipe {flags.recipe} is not there; give a picture's file.")
+        saving = _saving(flags)
+        with closing(PipelineManager(models_dirs(flags.models_dir), device=flags.device, previews=False)) as manager:
+            if flags.prove:
+                return _prove(flags, manager, bar)
+            request, style = _request(flags, manager, bar)
+            with closing(_Sink(flags, saving)) as sink:
+                return _make(request, style, manager, sink, bar)
+    except (ReverieError, OSError) as error:
+        raise CannotStart(str(error)) from error
+    finally:
+        bar.close()
+
+
+class _Sink:
+    """Where pictures go: the studio's library, or a folder of somebody's own."""
+
+    def __init__(self, flags: GenerateFlags, saving: Saving) -> None:
+        self._library: Library | None = None
+        if flags.out is None:
+            self._library = Library(outputs_dir(None), saving)
+        else:
+            try:
+                folder = outputs_dir(flags.out)
+            except CannotStart as error:
+                raise CannotStart(str(error).replace("--outputs-dir", "--out")) from error
+            self._keeper = Keeper(folder, saving, WeightsHashes())
+
+    def keep(
+        self,
+        request: GenerationRequest,
+        event: ImageFinished,
+        model: ModelInfo | None,
+        style: str | None,
+        machine: dict[str, str],
+    ) -> SavedPicture:
+        if self._library is not None:
+            return self._library.keep(LOCAL_OWNER, request, event, model=model, style=style, machine=machine)
+        recipe = self._keeper.recipe(request, event, model=model, parent=None, edit=None, style=style, machine=machine)
+        stamp = Stamp(id=token_hex(16), owner="", created=datetime.now(timezone.utc), recipe=recipe)
+        return self._keeper.write(stamp, event.image, request.num_images_per_prompt)[0]
+
+    def close(self) -> None:
+        if self._library is not None:
+            self._library.close()
+
+
+def _make(
+    request: GenerationRequest, style: str | None, manager: PipelineManager, sink: _Sink, bar: ProgressBar
+) -> int:
+    models = {info.id: info for info in manager.models()}
+    model = models.get(request.model or STARTER_ID)
+    if model is not None:  # else the engine says at once which there are
+        bar.wait("Loading the engine …")
+        manager.warm_up()
+    machine = machine_of(manager)
+    steps: dict[int, int] = {}
+    total, failed = 1, False
+    for event in manager.generate(request):
+        if isinstance(event, GenerationStarted):
+            total = event.total_steps * len(event.seeds)
+            for notice in event.notices:
+                bar.say(notice)
+        elif isinstance(event, StepCompleted):
+            steps[event.index] = event.step
+            bar.show(sum(steps.values()), total)
+        elif isinstance(event, ImageFinished):
+            saved = sink.keep(request, event, model, style, machine)
+            if saved.path is None:
+                bar.say(saved.notice or "The picture could not be saved.")
+                failed = True
+                continue
+            bar.say(f"Picture {event.index + 1} of {request.num_images_per_prompt}, seed {event.seed}.")
+            print(saved.path, flush=True)
+    return 1 if failed else 0
+
+
+def _prove(flags: GenerateFlags, manager: PipelineManager, bar: ProgressBar) -> int:
+    assert flags.recipe is not None
+    bar.wait("Making the picture again …")
+    manager.warm_up()
+    proof = prove(flags.recipe, manager, image=_picture(flags.image, "--image"), mask_image=_mask(flags))
+    print(proof.outcome, flush=True)
+    if proof.outcome in ("same", "different"):
+        bar.say(f"{proof.share:.2%} of the pixels differ, by {proof.largest_difference} of 255 levels at most.")
+    for reason in proof.reasons:
+        bar.say(reason)
+    return 0 if proof.outcome in ("identical", "same") else NOT_SAME
+
+
+def _request(flags: GenerateFlags, manager: PipelineManager, bar: ProgressBar) -> tuple[GenerationRequest, str | None]:
+    """The request, and the style that was laid over its prompt."""
+    models = manager.models()
+    fields: dict[str, Any] = {}
+    task, style = "text_to_image", None
+    if flags.recipe is not None:
+        read = read_foreign(flags.recipe, models, WeightsHashes())
+        if not read.fields:
+            raise CannotStart(f"--recipe {flags.recipe.name} has no recipe that can be read; give another picture.")
+        fields, task = dict(read.fields), read.task
+        if read.recipe is not None and "prompt" not in flags.fields:
+            style = read.recipe.style  # its words are in the prompt already
+        for near in read.approximated:
+            bar.say(f"{near.field} is {near.value}: {near.how}.")
+        for left in read.not_possible:
+            if left.what not in ("image", "mask_image"):
+                bar.say(f"Left out, {left.what}: {left.why}.")
+    fields |= flags.fields
+    chosen = next((info for info in models if info.id == (fields.get("model") or models[0].id)), models[0])
+    fields = {**chosen.defaults, **fields}
+    style = _styled(flags.style, fields) or style
+    kind: type[GenerationRequest] = TextToImageRequest
+    if flags.image is not None or task != "text_to_image":
+        kind = InpaintRequest if flags.mask is not None or task == "inpaint" else ImageToImageRequest
+        fields |= {"image": _picture(flags.image, "--image"), "mask_image": _mask(flags)}
+    return kind(**{name: value for name, value in fields.items() if name in kind.model_fields}), style
+
+
+def _styled(asked: str | None, fields: dict[str, Any]) -> str | None:
+    if asked is None:
+        return None
+    styles, _ = load_styles()
+    style = next((each for each in styles if asked.lower() in (each.id.lower(), each.label.lower())), None)
+    if style is None:
+        raise CannotStart(f"--style {asked[:40]!r} is none; there are {', '.join(each.id for each in styles)}.")
+    prompts = apply_style(style, str(fields.get("prompt", "")), str(fields.get("negative_prompt", "")))
+    fields["prompt"], fields["negative_prompt"] = prompts
+    return style.id
+
+
+def _picture(path: Path | None, flag: str) -> Image.Image | None:
+    if path is None:
+        return None
+    if not path.is_file():
+        raise CannotStart(f"{flag} {path} is not there; give a picture's file.")
+    return open_upload(path, parameter=flag).image
+
+
+def _mask(flags: GenerateFlags) -> Image.Image | None:
+    mask = _picture(flags.mask, "--mask")
+    return mask.convert("L") if mask else None
+
+
+def _saving(flags: GenerateFlags) -> Saving:
+    usual = Saving(format=flags.format, quality=flags.quality, lossless=flags.lossless)  # type: ignore[arg-type]
+    pattern = flags.name or (PATTERN if flags.out is not None else usual.pattern)
+    return replace(usual, pattern=pattern)

@@ -1,0 +1,167 @@
+"""What can be said on the command line of ``launch.py generate``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from .flags import Parser
+from .refusal import CannotStart
+
+FIELDS: Final = {
+    "negative_prompt": str,
+    "num_inference_steps": int,
+    "guidance_scale": float,
+    "scheduler": str,
+    "seed": int,
+    "width": int,
+    "height": int,
+    "num_images_per_prompt": int,
+    "model": str,
+    "strength": float,
+    "mask_blur": int,
+}
+"""Request fields that have a flag; the request itself knows their limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateFlags:
+    """The command line of ``generate``, as far as it can be checked without loading anything.
+
+    Attributes:
+        fields: Request fields that were said.
+        recipe: A picture to take the fields from that were not.
+        image: The picture to begin with.
+        mask: What of it to repaint.
+        out: Folder for the pictures; None = the studio's own, where its page lists them.
+        name: Pattern of the files' names; None = the usual one.
+        prove: Whether to make the recipe's picture again and compare, instead of keeping it.
+    """
+
+    fields: dict[str, Any]
+    recipe: Path | None = None
+    image: Path | None = None
+    mask: Path | None = None
+    style: str | None = None
+    out: Path | None = None
+    format: str = "png"
+    quality: int = 90
+    lossless: bool = False
+    name: str | None = None
+    prove: bool = False
+    quiet: bool = False
+    models_dir: tuple[Path, ...] = ()
+    device: str = "auto"
+    torch_index: str | None = None
+
+
+def parse_generate(arguments: Sequence[str]) -> GenerateFlags:
+    """Reads the command line.
+
+    Args:
+        arguments: What follows ``launch.py generate``.
+
+    Raises:
+        CannotStart: A flag is unknown, has a value it cannot take, or there is nothing to make.
+        SystemExit: ``--help`` has been answered.
+    """
+    values = vars(generate_parser().parse_args(arguments))
+    fields = {name: values.pop(name) for name in ("prompt", *FIELDS)}
+    fields = {name: value for name, value in fields.items() if value is not None}
+    if "prompt" not in fields and values["recipe"] is None:
+        raise CannotStart('There is nothing to make; give a prompt, such as generate "a red circle", or --recipe.')
+    if values["mask"] is not None and values["image"] is None and values["recipe"] is None:
+        raise CannotStart("--mask was given without --image; give the picture that it belongs to.")
+    if values["prove"] and values["recipe"] is None:
+        raise CannotStart("--prove was given without --recipe; give the picture that is to be made again.")
+    values["models_dir"] = tuple(values["models_dir"])
+    return GenerateFlags(fields=fields, **values)
+
+
+def generate_parser() -> argparse.ArgumentParser:
+    """Makes the parser; every flag carries a sentence for ``--help`` and for ``docs/command-line.md``."""
+    made = Parser(
+        prog="python launch.py generate",
+        description="Makes pictures without a browser, and prints the paths of their files.",
+        allow_abbrev=False,
+        add_help=False,
+    )
+    made.add_argument("prompt", nargs="?", metavar="PROMPT", help="What to see; can be left out with --recipe.")
+    made.add_argument("-h", "--help", action="help", help="Prints these sentences and ends.")
+    _picture_flags(made)
+    _file_flags(made)
+    return made
+
+
+def _picture_flags(made: argparse.ArgumentParser) -> None:
+    told = {
+        ("--negative-prompt",): ("TEXT", "What to avoid."),
+        ("--num-inference-steps", "--steps"): ("NUMBER", "Generation steps; without it what suits the model."),
+        ("--guidance-scale", "--guidance"): ("NUMBER", "Prompt strength; without it what suits the model."),
+        ("--scheduler", "--sampler"): ("NAME", "Sampler by A1111's name or any alias, such as 'DPM++ 2M Karras'."),
+        ("--seed",): ("NUMBER", "0 to 4294967295 for a picture that can be made again; without it a random one."),
+        ("--width",): ("PIXELS", "Width of the picture, a multiple of 8; with --height."),
+        ("--height",): ("PIXELS", "Height of the picture, a multiple of 8; with --width."),
+        ("--num-images-per-prompt", "--count"): ("NUMBER", "Pictures to make, 1 to 10; the next has the next seed."),
+        ("--model",): ("NAME", "Model, as the page lists it; without it the starter."),
+        ("--strength",): ("NUMBER", "How much of --image may change, 0 to 1."),
+        ("--mask-blur",): ("PIXELS", "Width of the soft edge of --mask, 0 to 64."),
+    }
+    for names, (value, sentence) in told.items():
+        field = names[0].removeprefix("--").replace("-", "_")
+        made.add_argument(*reversed(names), dest=field, type=FIELDS[field], metavar=value, help=sentence)
+    made.add_argument("--style", metavar="NAME", help="Style to lay over the prompt, by its id or name.")
+    made.add_argument("--image", type=Path, metavar="FILE", help="Picture to begin with.")
+    made.add_argument(
+        "--mask", type=Path, metavar="FILE", help="Picture of --image's size; what is white in it is painted anew."
+    )
+    made.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="Picture whose recipe is made again; Reverie's, A1111's, ComfyUI's and others' are read, and flags go "
+        "before what it says.",
+    )
+    made.add_argument(
+        "--prove",
+        action="store_true",
+        help="Makes the picture of --recipe again, says whether the same came out, and keeps nothing.",
+    )
+
+
+def _file_flags(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="Folder for the pictures; without it the studio's own, where its page lists them.",
+    )
+    made.add_argument(
+        "--format", choices=("png", "jpeg", "webp", "avif"), default="png", help="Kind of file; png is the default."
+    )
+    made.add_argument(
+        "--quality", type=int, default=90, metavar="NUMBER", help="1 to 100 for jpeg, webp and avif; 90 is the default."
+    )
+    made.add_argument("--lossless", action="store_true", help="Keeps every pixel of a webp as it was.")
+    made.add_argument(
+        "--name", metavar="PATTERN", help="Name of the files by A1111's placeholders, such as '[seed]-[prompt_words]'."
+    )
+    made.add_argument("--quiet", action="store_true", help="Shows no progress.")
+    made.add_argument(
+        "--models-dir",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="Folder with models in diffusers' layout; may be given several times.",
+    )
+    made.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="What computes the pictures; auto, the default, takes a graphics card where there is one.",
+    )
+    made.add_argument("--torch-index", metavar="URL", help="As for the studio: where PyTorch is taken from.")

@@ -1,0 +1,99 @@
+"""What an owner looks for, as SQL over the index; any words at all are safe to look for."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Final
+
+LONGEST_WORDS: Final = 200
+"""Characters of a search that count."""
+
+MOST_WORDS: Final = 12
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+_UNSPACED: Final = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Thai, Lao, Burmese, Khmer, Chinese, Japanese, Korean: words there need no space between, so parts of them count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which of an owner's pictures are wanted; everything that is given has to hold.
+
+    Attributes:
+        words: Each begins a word of the prompt, in upper or lower case, with or without accents.
+        model: A model's id.
+        style: A style's id; empty = pictures without one.
+        starred: Only pictures with a star.
+        since: Made at this moment or later; with a time zone.
+        until: Made before this moment; with a time zone.
+    """
+
+    words: str = ""
+    model: str | None = None
+    style: str | None = None
+    starred: bool = False
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question to the index: what follows ``FROM``, what orders the finds, and the values for its question marks."""
+
+    tables: str
+    order: str
+    conditions: tuple[str, ...]
+    values: tuple[object, ...]
+
+
+def query_for(owner: str, filters: Filters) -> Query:
+    """Turns filters into SQL; the owner is part of the full-text question, so that others' pictures are never met."""
+    match, inside = _words(filters.words)
+    conditions = ["pictures.owner = ?", "pictures.trashed = 0"]
+    values: list[object] = [owner]
+    tables, order = "pictures", "pictures.number"
+    if match:
+        order = "words.rowid"
+        tables = "words CROSS JOIN pictures ON pictures.number = words.rowid"  # cross: words first, always
+        conditions.insert(0, "words MATCH ?")
+        values.insert(0, f'owner : "{owner}" AND prompt : ({" AND ".join(match)})')
+    for part in inside:
+        conditions.append("pictures.prompt LIKE ?")  # letters only: nothing to escape
+        values.append(f"%{part}%")
+    for name, value in (("model", filters.model), ("style", filters.style)):
+        if value is not None:
+            conditions.append(f"pictures.{name} = ?")
+            values.append(value)
+    if filters.starred:
+        if not match:
+            tables = "pictures INDEXED BY by_star"  # by itself SQLite looks through every picture in its order
+        conditions.append("pictures.starred = 1")
+    for sign, moment in ((">=", filters.since), ("<", filters.until)):
+        if moment is not None:
+            conditions.append(f"{order} {sign} ?")
+            values.append(microseconds(moment))
+    return Query(tables, order, tuple(conditions), tuple(values))
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970, UTC, as the index counts."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def _words(text: str) -> tuple[list[str], list[str]]:
+    """FTS5 phrases, each with its last word left open, and parts to find anywhere."""
+    plain = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFC", text[:LONGEST_WORDS]))
+    match: list[str] = []
+    inside: list[str] = []
+    for word in re.findall(r"[^\W_]+", plain)[:MOST_WORDS]:
+        if _UNSPACED.search(word):
+            inside.append(word)
+        else:
+            match.append(f'"{word}"*')  # letters and digits only, so nothing in it can be taken for FTS5's own words
+    return match, inside

@@ -1,0 +1,76 @@
+"""A recipe's values as the form takes them, and what of it the form cannot hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.samplers import find_sampler
+
+from .controls import image_strength_of
+from .form import NO_STYLE
+from .picture_info_table import impossible
+
+if TYPE_CHECKING:
+    from .library.foreign import ForeignRecipe
+    from .studio import Studio
+
+SAME: Final = ("num_inference_steps", "guidance_scale", "mask_blur")
+"""Request fields that the form has under the same name and in the same unit."""
+
+MOST_NAMED: Final = 3
+LONGEST_NAMED: Final = 60
+
+
+def form_values(studio: Studio, found: ForeignRecipe, *, prompt_only: bool = False) -> dict[str, Any]:
+    """The form's values for what a recipe tells; what it does not tell is not among them.
+
+    Args:
+        studio: Whose models they name.
+        found: The recipe.
+        prompt_only: Whether only the words are wanted.
+    """
+    told = found.fields
+    values: dict[str, Any] = {name: told[name] for name in ("prompt", "negative_prompt") if name in told}
+    if "prompt" in told:
+        values["style"] = NO_STYLE  # the words hold all of it; a style would be laid over them a second time
+    if prompt_only:
+        return values
+    values |= {name: told[name] for name in SAME if name in told}
+    if "seed" in told:
+        values["seed"] = str(told["seed"])
+    if "width" in told and "height" in told:
+        name = "size" if found.task == "text_to_image" else "picture_size"
+        values[name] = f"{told['width']}x{told['height']}"
+    if "strength" in told:
+        name = "repaint_strength" if found.task == "inpaint" else "image_strength"
+        values[name] = image_strength_of(float(told["strength"]))
+    if "scheduler" in told:
+        choice = find_sampler(str(told["scheduler"]))
+        values |= {"sampler": choice.sampler.name, "schedule": choice.name}
+    if told.get("model") in studio.models:
+        values["model"] = told["model"]
+    return values
+
+
+def filled_sentence(found: ForeignRecipe, style: object, *, prompt_only: bool = False) -> str:
+    """Says that the form is filled, and what could not be.
+
+    Args:
+        found: The recipe.
+        style: The style that was chosen until now.
+        prompt_only: Whether only the words were wanted.
+    """
+    parts = ["The form has this prompt now." if prompt_only else "The form has these settings now."]
+    if style and "prompt" in found.fields:
+        parts.append("The style was taken off, because the prompt holds all of it.")
+    left = [what if len(what) <= LONGEST_NAMED else f"{what[:LONGEST_NAMED]}…" for what, _ in impossible(found)]
+    if left and not prompt_only:
+        parts.append(f"Not filled: {_listed(left)}; Picture info says why.")
+    return " ".join(parts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    shown = ", ".join(names[:MOST_NAMED])
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,63 @@
+// Everything that can be done with finished pictures; `changed` hears of what became of them.
+reverie.deeds = (trigger, changed) => {
+  "use strict";
+  const { el, url, notice } = reverie;
+
+  const pictureURL = (id) => url(`/reverie/picture/${encodeURIComponent(id)}`);
+  const thumbnailURL = (id) => url(`/reverie/thumbnail/${encodeURIComponent(id)}`);
+  const smallURL = (picture) =>
+    Math.max(picture.width, picture.height) <= 512 ? pictureURL(picture.id) : thumbnailURL(picture.id);
+
+  async function ask(path, body) {
+    const how = body === undefined ? {} : { method: "POST", body: JSON.stringify(body),
+      headers: { "content-type": "application/json", "x-reverie": "1" } };
+    let answer;
+    try { answer = await fetch(url(path), how); } catch { answer = null; }
+    if (answer?.ok) return answer.json();
+    notice(answer ? (await answer.text()).slice(0, 300) || "That did not work; try again." : "The studio does not answer; try again in a moment.");
+    return null;
+  }
+
+  const words = (count) => (count === 1 ? "1 picture" : `${count} pictures`);
+
+  async function star(pictures, starred) {
+    const answer = await ask("/reverie/star", { ids: pictures.map((picture) => picture.id), starred });
+    if (!answer) return;
+    if (answer.notice) notice(answer.notice);
+    changed.starred(new Set(answer.ids), starred);
+  }
+
+  async function remove(pictures) {
+    const answer = await ask("/reverie/delete", { ids: pictures.map((picture) => picture.id) });
+    if (!answer) return;
+    changed.removed(new Set(answer.ids));
+    if (answer.notice) notice(answer.notice);
+    if (answer.ids.length) notice(`Deleted ${words(answer.ids.length)}.`, { label: "Undo", act: () => restore(answer.ids) });
+  }
+
+  async function restore(ids) {
+    const answer = await ask("/reverie/restore", { ids });
+    if (!answer) return;
+    if (answer.notice) notice(answer.notice);
+    changed.restored(answer.ids);
+    if (answer.ids.length) notice(`${words(answer.ids.length)} ${answer.ids.length === 1 ? "is" : "are"} back.`);
+  }
+
+  // A form, because a ZIP of hundreds needs more room than an address has; the answer is a file, so the page stays.
+  function download(pictures, how = {}) {
+    const fields = { ids: pictures.map((picture) => picture.id).join(","), ...how };
+    const form = el("form", { method: "post", action: url("/reverie/download"), hidden: true },
+      ...Object.entries(fields).map(([name, value]) => el("input", { type: "hidden", name, value })));
+    document.body.append(form);
+    form.submit();
+    form.remove();
+  }
+
+  const send = (task) => (picture) => trigger("send", { id: picture.id, task });
+  const reuse = (what) => (picture) => trigger("reuse", { id: picture.id, what });
+  return {
+    pictureURL, thumbnailURL, smallURL, ask, words, star, remove, restore, download,
+    toImage: send("image_to_image"), toMask: send("inpaint"), vary: (picture) => trigger("vary", { id: picture.id }),
+    reusePrompt: reuse("prompt"), reuseSeed: reuse("seed"), reuseAll: reuse("everything"), remix: reuse("remix"),
+  };
+};

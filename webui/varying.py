@@ -1,0 +1,68 @@
+"""Variations: more pictures like a finished one, from its own recipe, with the picture itself to begin with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from pipelines.errors import InvalidRequest, ReverieError
+
+from .dreaming import SPEAKING
+from .finding import GONE, find_picture
+from .form import first_values
+from .origin import Origin
+from .refining import reused
+from .saying import say
+from .sizes import LIKE_PICTURE
+from .tabs import image_to_image
+
+if TYPE_CHECKING:
+    from pipelines.request import ImageToImageRequest
+
+    from .library.picture import SavedPicture
+    from .library.recipe import Recipe
+    from .panel import Panel
+    from .studio import Studio
+
+
+def variations(
+    studio: Studio, picture: SavedPicture, recipe: Recipe | None, image_strength: float
+) -> ImageToImageRequest:
+    """The request for variations: the picture's own words and settings, new seeds, and the picture to begin with.
+
+    Args:
+        studio: Whose models it names.
+        picture: What to vary.
+        recipe: Its whole recipe, where the library has it.
+        image_strength: How much of it stays, in percent, as in the panel.
+
+    Raises:
+        InvalidRequest: The picture cannot be read, or its recipe asks for what no model here can do.
+    """
+    if picture.path is None:
+        raise InvalidRequest(
+            "image", "image could not be saved, so it cannot be varied; download it and upload it again."
+        )
+    values = {**first_values(studio), **reused(studio, picture, "remix", recipe)}
+    values |= {"source": picture.path, "picture_size": LIKE_PICTURE, "image_strength": image_strength}
+    return image_to_image.make_request(studio, values)
+
+
+def wire_variations(studio: Studio, panel: Panel, results: gr.HTML) -> None:
+    """Connects the pictures' Variations buttons."""
+
+    def vary(image_strength: float, event: gr.EventData, request: gr.Request) -> Any:
+        owner = studio.owner(request.cookies)
+        picture = find_picture(studio, owner, str(event.id)[:64])
+        if picture is None:
+            say(GONE)
+            return gr.skip()
+        try:
+            made = variations(studio, picture, studio.library.recipe(owner, picture.id), image_strength)
+            return studio.queue.submit(owner, made, Origin(picture.id, "variation", picture.style or None)).id
+        except ReverieError as error:
+            say(error)
+            return gr.skip()
+
+    results.vary(vary, panel.fields["image_strength"], results, trigger_mode="multiple", **SPEAKING)
