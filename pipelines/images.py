@@ -63,7 +63,7 @@ def open_upload(
             parameter,
             f"{parameter} is not a picture Reverie can read; use PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF.",
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:  # the last is Pillow's AVIF decoder
         raise InvalidRequest(parameter, f"{parameter} is damaged or incomplete; save it again and retry.") from error
     notice = f"The {parameter} is animated with {frames} frames; its first frame was used."
     animated = frames > 1 and image.format in ("GIF", "WEBP", "PNG", "AVIF")

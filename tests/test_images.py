@@ -155,3 +155,18 @@ def test_pasting_back_touches_only_the_mask() -> None:
     outside = np.asarray(mask) == 0
     assert (result[outside] == np.asarray(original)[outside]).all()
     assert (result[~outside] == (255, 0, 0)).all()
+
+
+def test_a_damaged_avif_is_told_in_a_sentence() -> None:
+    """Pillow's decoder raises RuntimeError for it."""
+    whole = io.BytesIO()
+    Image.effect_noise((64, 64), 60).convert("RGB").save(whole, "avif")
+    refused = 0
+    for place in range(0, len(whole.getvalue()), 9):
+        data = bytearray(whole.getvalue())
+        data[place : place + 5] = b"\xff\x00\x80\x7f\x01"
+        try:
+            open_upload(io.BytesIO(bytes(data)))
+        except InvalidRequest:
+            refused += 1
+    assert refused > 0
