@@ -227,3 +227,12 @@ def test_a_picture_given_away_carries_only_what_was_chosen(at: Page, tmp_path: P
             assert image.format == kind.upper()
             assert image.size == (128, 128)
             assert ("parameters" in image.info) == (kind == "png")
+
+
+def test_a_picture_whose_file_has_gone_is_told_of_and_the_studio_stays(at: Page, running: Studio) -> None:
+    row = dream(at, "a picture that somebody moves", count=1)
+    max(running.outputs.glob("*/*.png"), key=lambda path: path.stat().st_mtime_ns).unlink()
+    row.locator(".tile").hover()
+    row.locator(".tile").get_by_role("button", name="Download").click()
+    expect(at.get_by_text("its file was moved or deleted")).to_be_visible()
+    expect(at.locator("#dream")).to_be_visible()

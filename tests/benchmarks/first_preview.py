@@ -26,10 +26,10 @@ PREVIEW_SUFFIXES: Final = (".jpg", ".jpeg", ".webp")
 
 WATCH: Final = """
 window.clicks = [];
-const finished = () => document.querySelectorAll('article.row[data-row]').length;
+const newest = () => document.querySelector('article.row[data-row]')?.dataset.row;
 document.addEventListener('click', (event) => {
   if (event.target.closest('#dream'))
-    window.clicks.push({clicked: performance.now(), previews: [], done: null, rows: finished()});
+    window.clicks.push({clicked: performance.now(), previews: [], done: null, row: newest()});
 }, true);
 const seen = new Set();
 new MutationObserver(() => {
@@ -43,7 +43,7 @@ new MutationObserver(() => {
     const step = /Step (\\d+) of/.exec(tile.querySelector('figcaption')?.textContent ?? '');
     click.previews.push({at: now, step: step ? Number(step[1]) : 0});
   }
-  if (finished() > click.rows && !document.querySelector('article.row.live')) click.done = now;
+  if (newest() !== click.row && !document.querySelector('article.row.live')) click.done = now;
 }).observe(document, {subtree: true, childList: true, attributes: true, attributeFilter: ['src']});
 """
 """Kept in the page, so that nothing but the page's own clock is asked."""

@@ -43,10 +43,22 @@ reverie.deeds = (trigger, changed) => {
     if (answer.ids.length) notice(`${words(answer.ids.length)} ${answer.ids.length === 1 ? "is" : "are"} back.`);
   }
 
-  // A form, because a ZIP of hundreds needs more room than an address has; the answer is a file, so the page stays.
+  // Where answers to downloads land that are no file but a sentence, so that they never take the studio's place.
+  function landing() {
+    const here = document.getElementById("downloads");
+    if (here) return here;
+    const frame = el("iframe", { id: "downloads", name: "downloads", hidden: true, title: "Downloads", onload: () => {
+      const sentence = frame.contentDocument?.body?.textContent.trim();
+      if (sentence) notice(sentence.slice(0, 300));
+    } });
+    document.body.append(frame);
+    return frame;
+  }
+
+  // A form, because a ZIP of hundreds needs more room than an address has.
   function download(pictures, how = {}) {
     const fields = { ids: pictures.map((picture) => picture.id).join(","), ...how };
-    const form = el("form", { method: "post", action: url("/reverie/download"), hidden: true },
+    const form = el("form", { method: "post", action: url("/reverie/download"), target: landing().name, hidden: true },
       ...Object.entries(fields).map(([name, value]) => el("input", { type: "hidden", name, value })));
     document.body.append(form);
     form.submit();
