@@ -23,6 +23,7 @@ from pipelines.events import (
     StepCompleted,
 )
 from pipelines.request import GenerationRequest, ImageToImageRequest, TextToImageRequest
+from tests.waiting import until
 from webui.job import Job, PictureKept, StateChanged
 from webui.job_view import JobView
 from webui.jobs import JobQueue, QueueFull
@@ -86,16 +87,6 @@ def queue(back_end: ScriptedBackEnd) -> Iterator[JobQueue]:
 
 def ask(prompt: str = "a cat", **fields: object) -> TextToImageRequest:
     return TextToImageRequest(prompt=prompt, **fields)
-
-
-def until(job: Job, condition: Callable[[JobView], bool]) -> JobView:
-    """Waits for a job, through the very calls a page uses."""
-    deadline = time.monotonic() + PATIENCE
-    view = job.view()
-    while not condition(view):
-        assert time.monotonic() < deadline, view
-        view = job.wait_for_change(view.version, PATIENCE)
-    return view
 
 
 def ended(view: JobView) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from PIL import Image
 
 from pipelines.errors import GenerationError
 from pipelines.request import GenerationRequest, ImageToImageRequest, InpaintRequest, TextToImageRequest
-from tests.painter import PATIENCE, Painter
+from tests.painter import Painter
+from tests.waiting import ended, until
 from webui import journal_table
 from webui.job import Job
 from webui.job_view import JobView
@@ -97,19 +97,6 @@ def studios(tmp_path: Path) -> Iterator[Studios]:
 
 def ask(prompt: str = "a", **fields: object) -> TextToImageRequest:
     return TextToImageRequest(prompt=prompt, **{"seed": 7, **fields})
-
-
-def until(job: Job, condition: Callable[[JobView], bool]) -> JobView:
-    deadline = time.monotonic() + PATIENCE
-    view = job.view()
-    while not condition(view):
-        assert time.monotonic() < deadline, view
-        view = job.wait_for_change(view.version, PATIENCE)
-    return view
-
-
-def ended(view: JobView) -> bool:
-    return view.ended
 
 
 def finish(studio: Open, *owners: str) -> list[JobView]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,9 @@ from PIL import Image
 from pipelines.events import ImageFinished
 from pipelines.manager import PipelineManager
 from pipelines.request import TextToImageRequest
+from tests import waiting
+from tests.waiting import at_step, ended
 from webui.job import Job
-from webui.job_view import JobView
 from webui.jobs import JobQueue
 from webui.library.picture import SavedPicture, unsaved_picture
 
@@ -76,21 +77,7 @@ def ask(prompt: str, **fields: object) -> TextToImageRequest:
     return TextToImageRequest(prompt=prompt, **fields)
 
 
-def until(job: Job, condition: Callable[[JobView], bool]) -> JobView:
-    deadline = time.monotonic() + PATIENCE
-    view = job.view()
-    while not condition(view):
-        assert time.monotonic() < deadline, view
-        view = job.wait_for_change(view.version, PATIENCE)
-    return view
-
-
-def ended(view: JobView) -> bool:
-    return view.ended
-
-
-def at_step(step: int) -> Callable[[JobView], bool]:
-    return lambda view: any(picture.step >= step for picture in view.pictures)
+until = partial(waiting.until, seconds=PATIENCE)
 
 
 def test_a_first_picture_skipped_at_any_moment_costs_the_others_nothing(new_queue, pictures):

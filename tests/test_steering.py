@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,7 +12,8 @@ import pytest
 from pipelines.errors import GenerationError
 from pipelines.events import ImageFinished, ImageSkipped
 from pipelines.request import GenerationRequest, TextToImageRequest
-from tests.painter import PATIENCE, Asked, Painter, PlainPainter
+from tests.painter import Asked, Painter, PlainPainter
+from tests.waiting import at_step, ended, until
 from webui.job import Job, PauseChanged
 from webui.job_view import JobView
 from webui.jobs import JobQueue, NoSuchJob, QueueFull
@@ -26,23 +26,6 @@ def keep(job: Job, event: ImageFinished) -> SavedPicture:
 
 def ask(prompt: str = "a", **fields: object) -> TextToImageRequest:
     return TextToImageRequest(prompt=prompt, **{"seed": 7, **fields})
-
-
-def until(job: Job, condition: Callable[[JobView], bool]) -> JobView:
-    deadline = time.monotonic() + PATIENCE
-    view = job.view()
-    while not condition(view):
-        assert time.monotonic() < deadline, view
-        view = job.wait_for_change(view.version, PATIENCE)
-    return view
-
-
-def ended(view: JobView) -> bool:
-    return view.ended
-
-
-def at_step(step: int) -> Callable[[JobView], bool]:
-    return lambda view: any(picture.step >= step for picture in view.pictures)
 
 
 def made(view: JobView) -> list[int]:

@@ -34,7 +34,7 @@ from .refining import wire_refining
 from .routes import page_routes
 from .saying import say
 from .sizes import size_problems, stops
-from .source_events import show_source, wire_source
+from .source_events import show_source, source_places, wire_source
 from .stage import lay_out_easel, lay_out_results
 from .studio import Studio
 from .theme import HERE, head, make_theme
@@ -231,8 +231,7 @@ def _wire_memory(page: Page, panel: Panel, easel: gr.HTML, original: gr.State) -
         kept = recall_picture(remembered, source.GRADIO_CACHE)
         return show_source(page.studio, kept, "#ffffff", source.GRADIO_CACHE) if kept else [gr.skip()] * 5
 
-    targets = [source, original, easel, panel.source_note, panel.fields["background"]]
-    page.load(restore_picture, memory, targets, queue=False, **PRIVATE)
+    page.load(restore_picture, memory, source_places(panel, easel, original), queue=False, **PRIVATE)
     restored = page.load(restore, memory, [panel.tabs, panel.negative_section, *fields], queue=False, **PRIVATE)
     restored.then(None, panel.fields["task"], js="(task) => { reverie.restored(task); }", **PRIVATE)
     remembered_fields = [*fields, source]

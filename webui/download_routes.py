@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -16,13 +16,10 @@ from starlette.routing import Route
 from .finding import GONE, find_picture
 from .library.formats import Format, Metadata, Saving
 from .library.recipe import RecipeError
-from .visitors import FRESH, for_owner
+from .visitors import FRESH, MOST_PICTURES, for_owner
 
 if TYPE_CHECKING:
     from .studio import Studio
-
-MOST_AT_ONCE: Final = 5000
-"""Pictures in one ZIP."""
 
 
 def download_routes() -> list[Route]:
@@ -33,7 +30,7 @@ def download_routes() -> list[Route]:
 async def _download(request: Request, studio: Studio, owner: str) -> Response:
     """One picture as a file, several as a ZIP; a form's fields or the address say which, and how."""
     given: Mapping[str, Any] = await request.form() if request.method == "POST" else request.query_params
-    ids = [each for each in str(given.get("ids", "")).split(",") if each][:MOST_AT_ONCE]
+    ids = [each for each in str(given.get("ids", "")).split(",") if each][:MOST_PICTURES]
     metadata, file_format = str(given.get("metadata", "all")), str(given.get("format", ""))
     if metadata not in get_args(Metadata) or (file_format and file_format not in get_args(Format)):
         return PlainTextResponse("There is no such kind of copy.", status_code=400)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 
-from pipelines.samplers import schedule_choices
+from pipelines.samplers import find_sampler, schedule_choices
 
+from .controls import image_strength_of
 from .sizes import stops
 
 if TYPE_CHECKING:
@@ -32,6 +33,32 @@ FILLED: Final = (
     "schedule",
 )
 """The form's fields that a recipe can fill, in a fixed order."""
+
+
+SAME: Final = ("num_inference_steps", "guidance_scale", "mask_blur")
+"""Request fields that the form has under the same name and in the same unit."""
+
+
+def settings_of(studio: Studio, told: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """The form's settings for what a recipe tells, all but words and seed; what it does not tell is not among them.
+
+    Args:
+        studio: Whose models they name.
+        told: Request fields by diffusers' names, each within its limits.
+        task: The request's.
+    """
+    values: dict[str, Any] = {name: told[name] for name in SAME if name in told}
+    if "width" in told and "height" in told:
+        values["size" if task == "text_to_image" else "picture_size"] = f"{told['width']}x{told['height']}"
+    if "strength" in told:
+        name = "repaint_strength" if task == "inpaint" else "image_strength"
+        values[name] = image_strength_of(float(told["strength"]))
+    if "scheduler" in told:
+        choice = find_sampler(str(told["scheduler"]))
+        values |= {"sampler": choice.sampler.name, "schedule": choice.name}
+    if told.get("model") in studio.models:
+        values["model"] = told["model"]
+    return values
 
 
 def form_updates(studio: Studio, values: Mapping[str, Any]) -> list[Any]:

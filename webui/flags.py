@@ -119,12 +119,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="Folder that finished pictures are kept in; without it the folder outputs beside launch.py.",
     )
-    made.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda", "mps"),
-        default="auto",
-        help="What computes the pictures; auto, the default, takes a graphics card where there is one.",
-    )
+    add_device(made)
     made.add_argument(
         "--at-once",
         type=_count,
@@ -148,6 +143,16 @@ def parser() -> argparse.ArgumentParser:
         help="Prints Reverie's version and ends.",
     )
     return made
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--device``, which the studio and ``generate`` have alike."""
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="What computes the pictures; auto, the default, takes a graphics card where there is one.",
+    )
 
 
 def version() -> str:

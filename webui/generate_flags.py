@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from .flags import Parser
+from .flags import Parser, add_device
 from .refusal import CannotStart
 
 FIELDS: Final = {
@@ -158,10 +158,5 @@ def _file_flags(made: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="Folder with models in diffusers' layout; may be given several times.",
     )
-    made.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda", "mps"),
-        default="auto",
-        help="What computes the pictures; auto, the default, takes a graphics card where there is one.",
-    )
+    add_device(made)
     made.add_argument("--torch-index", metavar="URL", help="As for the studio: where PyTorch is taken from.")

@@ -11,14 +11,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .feed import small_picture
-from .visitors import FRESH, for_our_page, for_owner
+from .visitors import FRESH, MOST_PICTURES, for_our_page, for_owner
 
 if TYPE_CHECKING:
     from .library.trashing import Outcome
     from .studio import Studio
-
-MOST_AT_ONCE: Final = 5000
-"""Pictures that one call may name."""
 
 TRASH_PAGE: Final = 60
 
@@ -44,7 +41,7 @@ async def _asked(request: Request) -> dict[str, Any]:
 
 
 def _ids(given: object) -> list[str]:
-    return [str(each)[:64] for each in given[:MOST_AT_ONCE]] if isinstance(given, list) else []
+    return [str(each)[:64] for each in given[:MOST_PICTURES]] if isinstance(given, list) else []
 
 
 def _told(outcome: Outcome) -> Response:

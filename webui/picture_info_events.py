@@ -22,7 +22,7 @@ from .picture_info_table import heading, table, trouble
 from .proving import Proofs, busy
 from .saying import say
 from .source import read_source
-from .source_events import show_source
+from .source_events import show_source, source_places
 from .tabs import image_to_image
 from .wording import page_words
 
@@ -148,8 +148,7 @@ def _wire_starting(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.St
         parent = studio.library.get(studio.owner(request.cookies), stamp.id) if stamp else None
         return [gr.update(selected=task), task, *shown, parent.id if parent else ""]
 
-    source = [fields["source"], original, easel, panel.source_note, fields["background"], fields["parent"]]
-    outputs = [panel.tabs, fields["task"], *source]
+    outputs = [panel.tabs, fields["task"], *source_places(panel, easel, original), fields["parent"]]
     _then_show(panel, panel.info.start.click(start, [panel.info.picture, fields["model"]], outputs, **SPEAKING))
 
 

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelines.samplers import find_sampler
-
-from .controls import image_strength_of
+from .filling import settings_of
 from .form import NO_STYLE
 from .picture_info_table import impossible
 
 if TYPE_CHECKING:
     from .library.foreign import ForeignRecipe
     from .studio import Studio
-
-SAME: Final = ("num_inference_steps", "guidance_scale", "mask_blur")
-"""Request fields that the form has under the same name and in the same unit."""
 
 MOST_NAMED: Final = 3
 LONGEST_NAMED: Final = 60
@@ -36,21 +31,9 @@ def form_values(studio: Studio, found: ForeignRecipe, *, prompt_only: bool = Fal
         values["style"] = NO_STYLE  # the words hold all of it; a style would be laid over them a second time
     if prompt_only:
         return values
-    values |= {name: told[name] for name in SAME if name in told}
     if "seed" in told:
         values["seed"] = str(told["seed"])
-    if "width" in told and "height" in told:
-        name = "size" if found.task == "text_to_image" else "picture_size"
-        values[name] = f"{told['width']}x{told['height']}"
-    if "strength" in told:
-        name = "repaint_strength" if found.task == "inpaint" else "image_strength"
-        values[name] = image_strength_of(float(told["strength"]))
-    if "scheduler" in told:
-        choice = find_sampler(str(told["scheduler"]))
-        values |= {"sampler": choice.sampler.name, "schedule": choice.name}
-    if told.get("model") in studio.models:
-        values["model"] = told["model"]
-    return values
+    return values | settings_of(studio, told, found.task)
 
 
 def filled_sentence(found: ForeignRecipe, style: object, *, prompt_only: bool = False) -> str:

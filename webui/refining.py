@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from pipelines.samplers import find_sampler
-
-from .controls import image_strength_of
 from .dreaming import PRIVATE, SPEAKING
 from .feed import recipe_fields
-from .filling import FILLED, form_updates
+from .filling import FILLED, form_updates, settings_of
 from .finding import GONE, find_picture
 from .saying import say
-from .source_events import show_source
+from .source_events import show_source, source_places
 
 if TYPE_CHECKING:
     from .library.picture import SavedPicture
     from .library.recipe import Recipe
     from .panel import Panel
     from .studio import Studio
-
-NUMBERS: Final = ("num_inference_steps", "guidance_scale", "mask_blur")
 
 
 def reused(studio: Studio, picture: SavedPicture, what: str, recipe: Recipe | None = None) -> dict[str, Any]:
@@ -41,20 +36,20 @@ def reused(studio: Studio, picture: SavedPicture, what: str, recipe: Recipe | No
         return prompts
     if what == "seed":
         return seed
-    task = recipe.task if recipe is not None else "text_to_image"
-    size = "size" if task == "text_to_image" else "picture_size"
-    values: dict[str, Any] = {**prompts, **seed, size: f"{picture.width}x{picture.height}"}
-    values |= {name: told[name] for name in NUMBERS if name in told}
-    if "scheduler" in told:
-        choice = find_sampler(str(told["scheduler"]))
-        values |= {"sampler": choice.sampler.name, "schedule": choice.name}
-    if "strength" in told:
-        name = "repaint_strength" if task == "inpaint" else "image_strength"
-        values[name] = image_strength_of(float(told["strength"]))
     model = recipe.model.id if recipe is not None and recipe.model is not None else None
-    if model in studio.models:
-        values["model"] = model
-    return values
+    told = {**told, "width": picture.width, "height": picture.height, "model": model}
+    task = recipe.task if recipe is not None else "text_to_image"
+    return {**prompts, **seed, **settings_of(studio, told, task)}
+
+
+def asked_for(studio: Studio, event: gr.EventData, request: gr.Request) -> tuple[SavedPicture | None, Recipe | None]:
+    """The visitor's picture whose button was pressed, and its recipe; says so where it is gone."""
+    owner = studio.owner(request.cookies)
+    picture = find_picture(studio, owner, str(event.id)[:64])
+    if picture is None:
+        say(GONE)
+        return None, None
+    return picture, studio.library.recipe(owner, picture.id)
 
 
 class Refining:
@@ -71,13 +66,13 @@ class Refining:
         fields = panel.fields
         self._studio, self._cache = studio, fields["source"].GRADIO_CACHE
         self._tasks = panel.tab_items
-        source = (fields["source"], original, easel, panel.source_note, fields["background"], fields["parent"])
-        self.places: list[Any] = [panel.tabs, fields["task"], *source]
+        source = source_places(panel, easel, original)
+        self.places: list[Any] = [panel.tabs, fields["task"], *source, fields["parent"]]
         self.form: list[Any] = [*(fields[name] for name in FILLED), panel.negative_section]
 
     def reuse(self, event: gr.EventData, request: gr.Request) -> list[Any]:
         """Updates for ``form`` and ``places``."""
-        picture, recipe = self._find(event, request)
+        picture, recipe = asked_for(self._studio, event, request)
         if picture is None:
             return [gr.skip()] * (len(self.form) + len(self.places))
         if event.what == "seed":
@@ -91,18 +86,10 @@ class Refining:
 
     def send(self, event: gr.EventData, request: gr.Request) -> list[Any]:
         """Updates for ``places``."""
-        picture, _ = self._find(event, request)
+        picture, _ = asked_for(self._studio, event, request)
         if picture is None or event.task not in self._tasks:
             return [gr.skip()] * len(self.places)
         return self._start_with(str(event.task), picture)
-
-    def _find(self, event: gr.EventData, request: gr.Request) -> tuple[SavedPicture | None, Recipe | None]:
-        owner = self._studio.owner(request.cookies)
-        picture = find_picture(self._studio, owner, str(event.id)[:64])
-        if picture is None:
-            say(GONE)
-            return None, None
-        return picture, self._studio.library.recipe(owner, picture.id)
 
     def _start_with(self, task: str, picture: SavedPicture | None) -> list[Any]:
         """The tab, and what its picture starts from."""

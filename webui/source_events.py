@@ -66,11 +66,16 @@ def _note(studio: Studio, path: str, model: object) -> str:
     return html.escape(words if fitted == size else f"{words}, worked on at {fitted[0]} × {fitted[1]}")
 
 
+def source_places(panel: Panel, easel: gr.HTML, original: gr.State) -> list[Any]:
+    """The components that :func:`show_source` gives updates for, in its order."""
+    return [panel.fields["source"], original, easel, panel.source_note, panel.fields["background"]]
+
+
 def wire_source(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State) -> None:
     """Connects the upload, its background colour, and the mask's upload."""
     fields = panel.fields
     source, background, model = fields["source"], fields["background"], fields["model"]
-    outputs = [source, original, easel, panel.source_note, background]
+    outputs = source_places(panel, easel, original)
 
     def arrive(path: str | None, kept: str | None, colour: str, model_id: str) -> list[Any]:
         try:

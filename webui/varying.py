@@ -9,10 +9,9 @@ import gradio as gr
 from pipelines.errors import InvalidRequest, ReverieError
 
 from .dreaming import SPEAKING
-from .finding import GONE, find_picture
 from .form import first_values
 from .origin import Origin
-from .refining import reused
+from .refining import asked_for, reused
 from .saying import say
 from .sizes import LIKE_PICTURE
 from .tabs import image_to_image
@@ -53,14 +52,13 @@ def wire_variations(studio: Studio, panel: Panel, results: gr.HTML) -> None:
     """Connects the pictures' Variations buttons."""
 
     def vary(image_strength: float, event: gr.EventData, request: gr.Request) -> Any:
-        owner = studio.owner(request.cookies)
-        picture = find_picture(studio, owner, str(event.id)[:64])
+        picture, recipe = asked_for(studio, event, request)
         if picture is None:
-            say(GONE)
             return gr.skip()
         try:
-            made = variations(studio, picture, studio.library.recipe(owner, picture.id), image_strength)
-            return studio.queue.submit(owner, made, Origin(picture.id, "variation", picture.style or None)).id
+            made = variations(studio, picture, recipe, image_strength)
+            origin = Origin(picture.id, "variation", picture.style or None)
+            return studio.queue.submit(studio.owner(request.cookies), made, origin).id
         except ReverieError as error:
             say(error)
             return gr.skip()

@@ -19,6 +19,9 @@ Answer = Callable[[Request, Studio, str], Awaitable[Response]]
 FRESH: Final = {"Cache-Control": "no-store"}
 """Headers of whatever may be another answer the next time."""
 
+MOST_PICTURES: Final = 5000
+"""Pictures that one call may name."""
+
 OURS: Final = "x-reverie"
 """A header that our own script sends; another site's page cannot without the browser asking us first."""
 
