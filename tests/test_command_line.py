@@ -132,7 +132,8 @@ def test_a_picture_that_another_program_comes_to_is_told(made, shell):
 def test_a_strangers_recipe_is_taken_as_far_as_it_goes(shell):
     (shell.folder / "theirs.png").write_bytes(png(parameters=A1111))
     code, out, err = shell("--recipe", "theirs.png", *QUICK, "--out", "here", "--quiet")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert all(line.startswith(("Left out, ", "model is ")) for line in err.splitlines()), "also where it is quiet"
     recipe = read_recipe(Path(out.strip()))
     assert (recipe.seed, recipe.request["scheduler"]) == (3057413427, "DPM++ 2M SDE Karras")
     assert recipe.request["num_inference_steps"] == 2, "what is said goes before what is read"
@@ -242,8 +243,11 @@ def test_nothing_is_drawn_where_nobody_looks(capsys):
     bar = ProgressBar(sys.stderr)
     bar.show(1, 2)
     bar.close()
-    ProgressBar(sys.stderr, quiet=True).say("Nobody hears this.")
+    quiet = ProgressBar(sys.stderr, quiet=True)
+    quiet.say("Nobody hears this.")
     assert capsys.readouterr().err == ""
+    quiet.warn("Somebody has to know.")
+    assert capsys.readouterr().err == "Somebody has to know.\n"
 
 
 def test_the_documented_table_is_the_parser():

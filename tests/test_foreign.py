@@ -675,3 +675,9 @@ def test_any_values_in_a_graph_give_fields_that_keep_their_limits(sampler):
 def test_text_that_is_too_long_is_refused():
     with pytest.raises(RecipeError, match="at most"):
         read_text("a" * (1 << 20))
+
+
+def test_a_text_too_long_inside_a_picture_is_said_and_costs_no_other_text():
+    with pytest.raises(RecipeError, match="5,000,011 bytes inside that cannot be read; at most 4 MB"):
+        read_foreign(png(parameters="x" * 5_000_000))
+    assert read_foreign(png(parameters=A1111, workflow="x" * 5_000_000)).fields

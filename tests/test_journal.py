@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import threading
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from pipelines.errors import GenerationError
+from pipelines.events import ImageFinished
 from pipelines.request import GenerationRequest, ImageToImageRequest, InpaintRequest, TextToImageRequest
 from tests.painter import Painter
 from tests.waiting import ended, until
@@ -447,6 +449,24 @@ def test_a_journal_found_damaged_later_is_written_anew_from_the_jobs_at_hand(stu
     studio = studios.after_a_kill()
     assert {job.id for job in studio.queue.jobs(ANN)} == {job.id for job in jobs}
     assert [view.state for view in finish(studio, ANN)] == ["finished"] * 4
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no file that is open")
+def test_a_hidden_folder_removed_by_hand_is_made_anew_and_costs_no_job(studios):
+    studio = studios()
+    jobs = [studio.queue.submit(ANN, ask(f"{number}")) for number in range(3)]
+    kept = studio.library.keep(ANN, ask("a picture"), ImageFinished(0, noise((16, 16), 1), 1))
+    shutil.rmtree(studio.file.parent)
+    jobs.append(studio.queue.submit(ANN, ask("last")))
+    assert jobs[-1].view().notices == ()
+    assert studio.library.newest(ANN, 9) == (kept,)
+    assert "removed while the studio ran" in studio.journal.notices[-1]
+    assert "removed while the studio ran" in studio.library.notices[-1]
+
+    studio = studios.after_a_kill()
+    assert {job.id for job in studio.queue.jobs(ANN)} == {job.id for job in jobs}
+    assert [view.state for view in finish(studio, ANN)] == ["finished"] * 4
+    assert len(studio.library.newest(ANN, 9)) == 5
 
 
 def test_a_full_disk_is_said_and_the_job_runs_all_the_same(studios):

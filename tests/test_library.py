@@ -353,7 +353,7 @@ def test_an_index_damaged_while_it_is_open_heals(library):
     other.close()
     scratch(library.folder / ".library" / "index.sqlite3")
     with sqlite3.connect(library.folder / ".library" / "index.sqlite3") as other:
-        other.execute("PRAGMA user_version = 2")  # a change by another program empties the page cache
+        other.execute("PRAGMA user_version = 3")  # a change by another program empties the page cache
     other.close()
 
     saved = library.keep("ann", REQUEST, picture(99, 8))

@@ -24,6 +24,7 @@ PROMPTS = (
     "a RED-haired knight; (detailed:1.2) <lora:x:1>",
     'quotes "and" *stars* NOT OR NEAR owner:',
     "circle",
+    "puppy 🐶",
 )
 
 
@@ -37,7 +38,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 def kept(library: Library) -> dict[str, str]:
     """Prompt → id."""
     return {
-        prompt: library.keep("ann", TextToImageRequest(prompt=prompt), picture(number, 8)).id
+        prompt: library.keep("ann", TextToImageRequest(prompt=prompt), picture(7000 + number, 8)).id
         for number, prompt in enumerate(PROMPTS)
     }
 
@@ -69,8 +70,20 @@ def found(library: Library, words: str, owner: str = "ann") -> set[str]:
         ("circle", [0, 5]),
         ("ircle", []),
         ("zeppelin", []),
-        ("", [0, 1, 2, 3, 4, 5]),
-        (" -:;*()'\" ", [0, 1, 2, 3, 4, 5]),
+        ("", [0, 1, 2, 3, 4, 5, 6]),
+        (" - ", [0, 1, 2, 3, 4, 5, 6]),
+        ("!?", []),
+        (" -:;*()'\" ", []),
+        ("circle -red", [5]),
+        ("-red", [1, 2, 4, 5, 6]),
+        ("-red -circle -城", [1, 4, 6]),
+        ("-red-haired", [1, 2, 4, 5, 6]),
+        ("7005", [5]),
+        ("circle 7000", [0]),
+        ("700", []),
+        ("-7000 circle", [5]),
+        ("🐶", [6]),
+        ("-🐶 puppy", []),
     ],
 )
 def test_words_are_found_as_they_are_typed(library, kept, words, numbers):

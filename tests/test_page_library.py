@@ -167,10 +167,9 @@ def test_only_the_pages_own_script_changes_anything_and_only_its_owners_pictures
     for path in ("/reverie/star", "/reverie/delete", "/reverie/trash/empty", "/reverie/restore"):
         assert ben.evaluate(asked, [path, True, body])[1] == '{"ids":[],"notice":null}'
         assert ann.evaluate(asked, [path, False, body])[0] == 403
-    for path in ("picture", "thumbnail", "row"):
+    for path in ("picture", "thumbnail", "row", "lineage"):
         assert ben.evaluate(asked, [f"/reverie/{path}/{secret}", True, None])[0] == 404
     assert ben.evaluate(asked, [f"/reverie/download?ids={secret}", True, None])[0] == 404
-    assert ben.evaluate(asked, [f"/reverie/lineage/{secret}", True, None])[1] == '{"parent":null,"children":[]}'
     assert ben.evaluate(asked, [f"/reverie/prove/{secret}", True, "{}"])[0] == 404
     assert json.loads(ben.evaluate(asked, ["/reverie/feed", True, None])[1]) == {"rows": [], "after": None}
     assert ids(ann) == [secret]
@@ -236,3 +235,24 @@ def test_a_picture_whose_file_has_gone_is_told_of_and_the_studio_stays(at: Page,
     row.locator(".tile").get_by_role("button", name="Download").click()
     expect(at.get_by_text("its file was moved or deleted")).to_be_visible()
     expect(at.locator("#dream")).to_be_visible()
+    expect(at.get_by_label("a picture that somebody moves", exact=True)).to_have_count(0)
+
+
+def test_the_viewer_leaves_a_picture_whose_file_has_gone(at: Page, running: Studio) -> None:
+    dream(at, "a picture that stays", count=1)
+    dream(at, "a picture that somebody deletes", count=1)
+    max(running.outputs.glob("*/*.png"), key=lambda path: path.stat().st_mtime_ns).unlink()
+    newest(at).locator(".open").click()
+    expect(at.get_by_text("its file was moved or deleted")).to_be_visible()
+    expect(at.locator("dialog.viewer")).to_have_count(0)
+    expect(at.get_by_label("a picture that somebody deletes", exact=True)).to_have_count(0)
+
+    newest(at).locator(".open").click()
+    viewer = at.locator("dialog.viewer")
+    shown = viewer.locator(".viewer-prompt")
+    expect(shown).to_have_text("a picture that stays")
+    last = at.locator("article.row[data-row]").last.get_attribute("aria-label")
+    at.keyboard.press("End")
+    expect(shown).to_have_text(str(last))
+    at.keyboard.press("Home")
+    expect(shown).to_have_text("a picture that stays")

@@ -45,7 +45,7 @@ def test_a_job_is_paused_found_again_resumed_and_loses_a_picture(page: Page, stu
 
 @pytest.mark.parametrize(
     ("times", "pictures", "side"),
-    [(5, 10, 128), pytest.param(50, 8, 256, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])],
+    [(4, 8, 128), pytest.param(50, 8, 256, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])],
 )
 def test_a_page_opened_again_and_again_shows_the_same_job_and_then_its_picture(
     page: Page, studio: str, times: int, pictures: int, side: int

@@ -157,7 +157,7 @@ def test_a_stranger_s_picture_is_shown_in_three_parts_and_says_what_was_left_out
     at.locator("#info-picture input[type=file]").set_input_files(picture)
     expect(head(at)).to_have_text("Made by AUTOMATIC1111")
     expect(row(at, "taken", "Prompt")).to_have_text(A1111.split("\n", maxsplit=1)[0])  # as text, never as HTML
-    expect(row(at, "taken", "Sampler")).to_have_text("DPM++ 2M Karras")
+    expect(row(at, "taken", "Sampler")).to_have_text("K DPM++ 2M · Karras")
     expect(row(at, "near", "Width")).to_contain_text("512")
     expect(row(at, "near", "Width")).to_contain_text("515: sides are multiples of 8")
     expect(row(at, "not", "Model dreamshaper_8")).to_contain_text("not installed")

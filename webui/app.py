@@ -124,7 +124,7 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int
         shared=shared,
         styles={style.id: style for style in styles},
         examples=load_examples(),
-        notices=(*map(str, problems), *size_problems(), *library.notices, *journal.notices),
+        problems=(*map(str, problems), *size_problems()),
     )
     for notice in studio.notices:
         log.warning(notice)

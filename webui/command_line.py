@@ -121,14 +121,14 @@ def _make(
         if isinstance(event, GenerationStarted):
             total = event.total_steps * len(event.seeds)
             for notice in event.notices:
-                bar.say(notice)
+                bar.warn(notice)
         elif isinstance(event, StepCompleted):
             steps[event.index] = event.step
             bar.show(sum(steps.values()), total)
         elif isinstance(event, ImageFinished):
             saved = sink.keep(request, event, model, style, machine)
             if saved.path is None:
-                bar.say(saved.notice or "The picture could not be saved.")
+                bar.warn(saved.notice or "The picture could not be saved.")
                 failed = True
                 continue
             bar.say(f"Picture {event.index + 1} of {request.num_images_per_prompt}, seed {event.seed}.")
@@ -162,10 +162,10 @@ def _request(flags: GenerateFlags, manager: PipelineManager, bar: ProgressBar) -
         if read.recipe is not None and "prompt" not in flags.fields:
             style = read.recipe.style  # its words are in the prompt already
         for near in read.approximated:
-            bar.say(f"{near.field} is {near.value}: {near.how}.")
+            bar.warn(f"{near.field} is {near.value}: {near.how}.")
         for left in read.not_possible:
             if left.what not in ("image", "mask_image"):
-                bar.say(f"Left out, {left.what}: {left.why}.")
+                bar.warn(f"Left out, {left.what}: {left.why}.")
     fields |= flags.fields
     chosen = next((info for info in models if info.id == (fields.get("model") or models[0].id)), models[0])
     fields = {**chosen.defaults, **fields}

@@ -7,13 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelines.errors import InvalidRequest
-from pipelines.sampler_table import NATIVE
-from pipelines.samplers import find_sampler
-
 from .library.infotext import read_infotext
 from .library.search import EPOCH, Filters
-from .wording import LABELS
+from .wording import LABELS, sampler_words
 
 if TYPE_CHECKING:
     from .library.picture import SavedPicture
@@ -143,12 +139,7 @@ def _details(told: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _sampler(name: object) -> dict[str, str]:
-    """The sampler as the panel's two menus show it; a name that none of them has stays as it is."""
+    """The sampler by the panel's two menus."""
     if not name:
         return {}
-    try:
-        choice = find_sampler(str(name))
-    except InvalidRequest:
-        return {LABELS["scheduler"]: str(name)}
-    shown = {LABELS["scheduler"]: choice.sampler.label}
-    return shown if choice.schedule == NATIVE else {**shown, "Noise schedule": choice.schedule}
+    return dict(zip((LABELS["scheduler"], "Noise schedule"), sampler_words(name), strict=False))

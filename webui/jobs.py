@@ -73,6 +73,11 @@ class JobQueue:
         )
         self._work.read_back(find)
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences of the journal for whoever runs the studio."""
+        return self._work.notices
+
     def start(self) -> int:
         """Lets the jobs begin that were read back from the journal, and tells how many wait."""
         return self._work.start()

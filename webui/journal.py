@@ -22,6 +22,7 @@ from .job import Job
 from .job_view import JobState
 from .journal_table import JobRow, JournalTable, Statement
 from .library.catalog import EPOCH, set_aside
+from .library.files import has_gone
 from .library.index import DamagedIndex
 from .request_text import read_request, write_request
 
@@ -173,7 +174,9 @@ class Journal:
                 return False
             try:
                 try:
-                    work(self._table)
+                    self._find_again()
+                    if self._table is not None:
+                        work(self._table)
                 except DamagedIndex as error:
                     log.warning("The journal is damaged: %s", error)
                     self._make_anew()
@@ -184,10 +187,24 @@ class Journal:
                 return False
             return self._table is not None
 
+    def _find_again(self) -> None:
+        """Somebody who tidies up may take the journal away while the studio runs: an open file would go on, unseen."""
+        if has_gone(self._path):
+            log.warning("The journal has gone; it is written anew.")
+            with suppress(OSError):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._notices.append("The journal of the waiting jobs was removed while the studio ran; it was made anew.")
+            self._write_anew()
+
     def _make_anew(self) -> None:
         if self._table is not None:
-            self._table.close()
+            self._table.close()  # Windows renames no open file
         set_aside(self._path, "The journal of the waiting jobs was damaged", self._notices.append)
+        self._write_anew()
+
+    def _write_anew(self) -> None:
+        if self._table is not None:
+            self._table.close()
         self._table = table = self._open()
         if table is not None:
             for job in list(self._live.values()):

@@ -37,7 +37,9 @@ def lineage_routes() -> list[Route]:
 async def _lineage(request: Request, studio: Studio, owner: str) -> Response:
     """What the picture was made from, and what was made from it."""
 
-    def look() -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        if studio.library.get(owner, request.path_params["id"]) is None:
+            return None
         parent = studio.library.parent_of(owner, request.path_params["id"])
         children = studio.library.children_of(owner, request.path_params["id"])
         return {
@@ -45,7 +47,8 @@ async def _lineage(request: Request, studio: Studio, owner: str) -> Response:
             "children": [small_picture(child) for child in children],
         }
 
-    return JSONResponse(await run_in_threadpool(look), headers=FRESH)
+    told = await run_in_threadpool(look)
+    return PlainTextResponse(GONE, status_code=404) if told is None else JSONResponse(told, headers=FRESH)
 
 
 async def _prove(request: Request, studio: Studio, owner: str) -> Response:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .controls import image_strength_of
 from .tabs import image_to_image, inpaint, text_to_image
-from .wording import LABELS
+from .wording import LABELS, sampler_words
 
 if TYPE_CHECKING:
     from .library.foreign import ForeignRecipe
@@ -99,6 +99,8 @@ def _shown(studio: Studio, name: str, value: Any) -> str:
         return f"{value[0]} × {value[1]}"
     if name == "strength":
         return f"{image_strength_of(float(value))} %"
+    if name == "scheduler" and value:
+        return " · ".join(sampler_words(value))
     if name == "model" and str(value) in studio.models:
         return studio.models[str(value)].name
     if name in ("prompt", "negative_prompt") and not value:

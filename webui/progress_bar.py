@@ -14,7 +14,7 @@ class ProgressBar:
 
     Args:
         stream: Where, usually ``sys.stderr``.
-        quiet: Shows nothing at all.
+        quiet: Shows nothing but what somebody has to know.
     """
 
     def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
@@ -46,8 +46,12 @@ class ProgressBar:
     def say(self, sentence: str) -> None:
         """Puts a sentence on a line of its own."""
         if not self._quiet:
-            self._stream.write(f"{self._wiped()}{sentence}\n")
-            self._stream.flush()
+            self.warn(sentence)
+
+    def warn(self, sentence: str) -> None:
+        """Puts a sentence on a line of its own that a script's log should have, too."""
+        self._stream.write(f"{self._wiped()}{sentence}\n")
+        self._stream.flush()
 
     def close(self) -> None:
         """Takes the bar away."""

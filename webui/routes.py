@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from .download_routes import download_routes
 from .feed import feed_page, picture_row
-from .finding import find_picture
+from .finding import GONE, find_picture
 from .library.search import Filters
 from .library_routes import library_routes
 from .lineage_routes import lineage_routes
@@ -99,7 +99,7 @@ async def _facets(_request: Request, studio: Studio, owner: str) -> Response:
 async def _one_row(request: Request, studio: Studio, owner: str) -> Response:
     picture = await run_in_threadpool(find_picture, studio, owner, request.path_params["id"])
     if picture is None:
-        return PlainTextResponse("There is no such picture any more.", status_code=404)
+        return PlainTextResponse(GONE, status_code=404)
     return JSONResponse(await run_in_threadpool(picture_row, studio, picture), headers=FRESH)
 
 

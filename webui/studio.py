@@ -33,7 +33,7 @@ class Studio:
         shared: Whether others than the people at this machine reach the page.
         styles: What the Style list offers.
         examples: Prompts the starter model does well.
-        notices: What whoever runs the studio should know (a preset file that cannot be used).
+        problems: What was found wrong at the start, as sentences (a preset file that cannot be used).
     """
 
     manager: Backend
@@ -42,7 +42,12 @@ class Studio:
     shared: bool
     styles: Mapping[str, Style]
     examples: tuple[str, ...]
-    notices: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What whoever runs the studio should know by now, as sentences."""
+        return (*self.problems, *self.library.notices, *self.queue.notices)
 
     def owner(self, cookies: Mapping[str, str]) -> str:
         """Whose visit this is.

@@ -6,7 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from pipelines.errors import InvalidRequest
 from pipelines.request import InpaintRequest
+from pipelines.sampler_table import NATIVE
+from pipelines.samplers import find_sampler
 
 LABELS: Final[Mapping[str, str]] = {
     "prompt": "Prompt",
@@ -26,6 +29,15 @@ LABELS: Final[Mapping[str, str]] = {
 
 PROGRAMS: Final = re.compile(r"\b(?:" + "|".join(name for name in InpaintRequest.model_fields if "_" in name) + r")\b")
 """Field names that are no words of any language, wherever they stand."""
+
+
+def sampler_words(name: object) -> tuple[str, ...]:
+    """A sampler as the panel's menus show it, with its noise schedule where it has one; an unknown name as it is."""
+    try:
+        choice = find_sampler(str(name))
+    except InvalidRequest:
+        return (str(name),)
+    return (choice.sampler.label,) if choice.schedule == NATIVE else (choice.sampler.label, choice.schedule)
 
 
 def page_words(sentence: object) -> str:

@@ -59,6 +59,11 @@ class Workplace:
         self._forgotten: list[Job] = []  # by the registry, and not by the journal yet
         self._started, self._closed = started, False
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the journal has to say."""
+        return self._journal.notices if self._journal is not None else ()
+
     def note(self, entry: Callable[[Journal], object]) -> None:
         """Writes something into the journal; call it without the lock, since a disk may be slow."""
         if self._journal is not None:

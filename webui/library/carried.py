@@ -89,7 +89,7 @@ def _texts(file: BinaryIO) -> dict[str, str]:
 def _png_texts(file: BinaryIO, size: int) -> dict[str, str]:
     """Text chunks of a PNG (W3C PNG 3rd edition, 11.3.3), before and after the pixels."""
     found: dict[str, str] = {}
-    left = LARGEST_TEXTS
+    left, too_long = LARGEST_TEXTS, ""
     for number, (kind, length) in enumerate(_chunks(file, size)):
         if number == 0 and kind != b"IHDR":
             raise RecipeError("The file is no picture that can be read; it begins like a PNG and is none.")
@@ -102,6 +102,10 @@ def _png_texts(file: BinaryIO, size: int) -> dict[str, str]:
             left -= len(text)
             if name:
                 found.setdefault(name, text)
+            else:
+                too_long = too_long or f"a text of {length:,} bytes"
+    if too_long and not found:
+        raise RecipeError(f"The file has {too_long} inside that cannot be read; at most {LARGEST_TEXTS >> 20} MB can.")
     return found
 
 

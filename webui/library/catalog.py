@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from .carried import OWN, PARAMETERS, texts_of
 from .embed import Stamp
-from .files import picture_files
+from .files import has_gone, picture_files
 from .formats import is_whole
 from .index import DamagedIndex, OldIndex, PictureIndex, Row
 from .infotext import write_infotext
@@ -68,6 +68,7 @@ class Catalog:
         """
         with self._lock:
             try:
+                self._find_again()
                 return question(self._index)
             except DamagedIndex as error:
                 self._index.close()
@@ -79,11 +80,23 @@ class Catalog:
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _REFUSALS:
                     raise
                 log.warning("The picture index cannot be written: %s", error)
-                self._index = self._index.in_memory()
+                self._index, self._on_disk = self._index.in_memory(), False
                 self._notice(UNWRITABLE)
                 return question(self._index)
 
+    def _find_again(self) -> None:
+        """Somebody who tidies up may take the index away while the studio runs: an open file would go on, unseen."""
+        if self._on_disk and has_gone(self._path):
+            log.warning("The picture index has gone; it is made anew.")
+            self._index.close()
+            with suppress(OSError):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._index = self._open()
+            self._match_files(self._index)
+            self._notice("The index of the pictures was removed while the studio ran; it was made anew.")
+
     def _open(self) -> PictureIndex:
+        self._on_disk = True
         for _ in range(2):
             try:
                 return PictureIndex(self._path)
@@ -93,6 +106,7 @@ class Catalog:
                 log.warning("The picture index cannot be used: %s", error)
                 break
         self._notice(UNWRITABLE)
+        self._on_disk = False
         return PictureIndex(":memory:")
 
     def _put_aside(self, error: DamagedIndex) -> None:

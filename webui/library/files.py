@@ -68,6 +68,17 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def has_gone(path: Path) -> bool:
+    """Whether there certainly is no such file; one that cannot be looked at may still be there."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def is_folder(path: Path) -> bool:
     """Whether there is such a folder, and no link to one; one that cannot be looked at is none."""
     try:

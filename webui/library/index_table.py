@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the tables; an earlier one is made anew from the files, which loses nothing: stars and trash are files, too."""
 
 # A picture's number is its moment in microseconds, moved on where two share one: it is the order of the feed, and as
@@ -36,14 +36,15 @@ CREATE INDEX by_star ON pictures (owner, trashed) WHERE starred = 1;
 CREATE INDEX by_parent ON pictures (parent) WHERE parent != '';
 CREATE INDEX newest ON pictures (owner, trashed);
 CREATE VIRTUAL TABLE words USING fts5 (
-    owner, prompt, content = 'pictures', content_rowid = 'number',
+    owner, prompt, seed, content = 'pictures', content_rowid = 'number',
     tokenize = "unicode61 remove_diacritics 2", prefix = '1 2 3'
 );
 CREATE TRIGGER added AFTER INSERT ON pictures BEGIN
-    INSERT INTO words (rowid, owner, prompt) VALUES (new.number, new.owner, new.prompt);
+    INSERT INTO words (rowid, owner, prompt, seed) VALUES (new.number, new.owner, new.prompt, new.seed);
 END;
 CREATE TRIGGER removed AFTER DELETE ON pictures BEGIN
-    INSERT INTO words (words, rowid, owner, prompt) VALUES ('delete', old.number, old.owner, old.prompt);
+    INSERT INTO words (words, rowid, owner, prompt, seed)
+    VALUES ('delete', old.number, old.owner, old.prompt, old.seed);
 END;
 """
 

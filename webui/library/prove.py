@@ -36,6 +36,8 @@ LARGEST_SHARE: Final = 0.01
 LEAST_LIKENESS: Final = 30.0
 """Decibels of signal to noise from which a picture kept with loss counts as the same."""
 
+SHARED: Final = "It may have shared its steps with other pictures then, which can change a pixel by a level."
+
 _READY: Final = "Ready on "
 _REQUESTS: Final[dict[str, type[GenerationRequest]]] = {
     request.task: request for request in (TextToImageRequest, ImageToImageRequest, InpaintRequest)
@@ -102,7 +104,8 @@ def prove(
     reasons = tuple(changes(stamp.recipe, manager, weights or WeightsHashes()))
     again = encode_picture(after, infotext=write_infotext(stamp.recipe), stamp=stamp)
     kept = source if isinstance(source, bytes) else Path(source).read_bytes()
-    return compare(before, after, exact=_exact(kept), reasons=reasons, same_file=again == kept)
+    shared = not stamp.recipe.request.get("deterministic")
+    return compare(before, after, exact=_exact(kept), reasons=reasons, same_file=again == kept, shared=shared)
 
 
 def compare(
@@ -112,6 +115,7 @@ def compare(
     exact: bool = True,
     reasons: tuple[str, ...] = (),
     same_file: bool = False,
+    shared: bool = False,
 ) -> Proof:
     """Compares a picture with the one that was made again.
 
@@ -121,6 +125,7 @@ def compare(
         exact: Whether it was kept without loss.
         reasons: What has changed since.
         same_file: Whether even the files are equal.
+        shared: Whether its steps may have been shared with other pictures.
     """
     if before.size != after.size:
         why = f"It is {after.width} × {after.height} now, and was {before.width} × {before.height}."
@@ -132,6 +137,8 @@ def compare(
         return Proof("identical", (), 0, 0.0, same_file, after)
     if exact:
         same = largest <= LARGEST_DIFFERENCE and float((pixels > VISIBLE).mean()) <= LARGEST_SHARE
+        if shared and largest <= VISIBLE:
+            reasons = (SHARED, *reasons)
     else:
         reasons = (
             "It was kept in a format with loss, so that its pixels are only nearly those that were made.",
@@ -160,8 +167,6 @@ def changes(recipe: Recipe, manager: Backend, weights: WeightsHashes) -> Iterato
     for name, version in recipe.versions.items():
         if name in installed and installed[name] != version:
             yield f"{name} is {installed[name]} now, and was {version}."
-    if not recipe.request.get("deterministic"):
-        yield "It may have shared its steps with other pictures then, which can change a pixel by a level."
     here = machine_of(manager)
     for name, value in recipe.machine.items():
         if name in here and here[name] != value:

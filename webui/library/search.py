@@ -21,12 +21,20 @@ _UNSPACED: Final = re.compile(
 """Thai, Lao, Burmese, Khmer, Chinese, Japanese, Korean: words there need no space between, so parts of them count."""
 
 
+_SYMBOLS: Final = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
+"""Emoji and the like: each may stand anywhere."""
+
+_BEGUN: Final = " \t\r\n-\"'"
+"""What may be typed before the first word is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Which of an owner's pictures are wanted; everything that is given has to hold.
 
     Attributes:
-        words: Each begins a word of the prompt, in upper or lower case, with or without accents.
+        words: Each begins a word of the prompt, in upper or lower case, with or without accents; one after a minus
+            sign begins none of them; a number may be the seed instead.
         model: A model's id.
         style: A style's id; empty = pictures without one.
         starred: Only pictures with a star.
@@ -54,24 +62,27 @@ class Query:
 
 def query_for(owner: str, filters: Filters) -> Query:
     """Turns filters into SQL; the owner is part of the full-text question, so that others' pictures are never met."""
-    match, inside = _words(filters.words)
+    wanted = _wanted(filters.words)
     conditions = ["pictures.owner = ?", "pictures.trashed = 0"]
     values: list[object] = [owner]
     tables, order = "pictures", "pictures.number"
-    if match:
+    if wanted.match or wanted.without:
         order = "words.rowid"
         tables = "words CROSS JOIN pictures ON pictures.number = words.rowid"  # cross: words first, always
         conditions.insert(0, "words MATCH ?")
-        values.insert(0, f'owner : "{owner}" AND prompt : ({" AND ".join(match)})')
-    for part in inside:
-        conditions.append("pictures.prompt LIKE ?")  # letters only: nothing to escape
-        values.append(f"%{part}%")
+        asked = " AND ".join([f'owner : "{owner}"', *wanted.match])
+        values.insert(0, " NOT ".join([f"({asked})", *wanted.without]))
+    conditions += ["pictures.prompt LIKE ?"] * len(wanted.inside)  # letters and emoji only: nothing to escape
+    conditions += ["pictures.prompt NOT LIKE ?"] * len(wanted.not_inside)
+    values += [f"%{part}%" for part in (*wanted.inside, *wanted.not_inside)]
+    if not wanted.anything and filters.words.strip(_BEGUN):
+        conditions.append("0")  # signs alone, which no prompt is looked through for
     for name, value in (("model", filters.model), ("style", filters.style)):
         if value is not None:
             conditions.append(f"pictures.{name} = ?")
             values.append(value)
     if filters.starred:
-        if not match:
+        if tables == "pictures":
             tables = "pictures INDEXED BY by_star"  # by itself SQLite looks through every picture in its order
         conditions.append("pictures.starred = 1")
     for sign, moment in ((">=", filters.since), ("<", filters.until)):
@@ -86,14 +97,34 @@ def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
-def _words(text: str) -> tuple[list[str], list[str]]:
-    """FTS5 phrases, each with its last word left open, and parts to find anywhere."""
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What some words ask for: FTS5 questions, parts to find anywhere, and whether it can be found at all."""
+
+    match: tuple[str, ...]
+    without: tuple[str, ...]
+    inside: tuple[str, ...]
+    not_inside: tuple[str, ...]
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.match or self.without or self.inside or self.not_inside)
+
+
+def _wanted(text: str) -> _Wanted:
+    """Each word with its last letters left open; one after a minus sign is not wanted; a number may be the seed."""
     plain = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFC", text[:LONGEST_WORDS]))
     match: list[str] = []
+    without: list[str] = []
     inside: list[str] = []
-    for word in re.findall(r"[^\W_]+", plain)[:MOST_WORDS]:
-        if _UNSPACED.search(word):
-            inside.append(word)
-        else:
-            match.append(f'"{word}"*')  # letters and digits only, so nothing in it can be taken for FTS5's own words
-    return match, inside
+    not_inside: list[str] = []
+    for part in plain.split()[:MOST_WORDS]:
+        unwanted = part.startswith("-")
+        for word in re.findall(r"[^\W_]+", part)[:MOST_WORDS]:
+            if _UNSPACED.search(word):
+                (not_inside if unwanted else inside).append(word)
+            else:  # letters and digits only, so nothing in it can be taken for FTS5's own words
+                seed = f' OR seed : "{word}"' if word.isdecimal() else ""
+                (without if unwanted else match).append(f'(prompt : "{word}"*{seed})')
+        (not_inside if unwanted else inside).extend(_SYMBOLS.findall(part))
+    return _Wanted(tuple(match), tuple(without), tuple(inside), tuple(not_inside))

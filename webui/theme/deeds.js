@@ -8,12 +8,14 @@ reverie.deeds = (trigger, changed) => {
   const smallURL = (picture) =>
     Math.max(picture.width, picture.height) <= 512 ? pictureURL(picture.id) : thumbnailURL(picture.id);
 
-  async function ask(path, body) {
+  // `id`: the picture it is about; where its file is gone, moved by hand perhaps, it leaves the feed.
+  async function ask(path, body, id) {
     const how = body === undefined ? {} : { method: "POST", body: JSON.stringify(body),
       headers: { "content-type": "application/json", "x-reverie": "1" } };
     let answer;
     try { answer = await fetch(url(path), how); } catch { answer = null; }
     if (answer?.ok) return answer.json();
+    if (answer?.status === 404 && id) changed.removed(new Set([id]));
     notice(answer ? (await answer.text()).slice(0, 300) || "That did not work; try again." : "The studio does not answer; try again in a moment.");
     return null;
   }
@@ -49,7 +51,7 @@ reverie.deeds = (trigger, changed) => {
     if (here) return here;
     const frame = el("iframe", { id: "downloads", name: "downloads", hidden: true, title: "Downloads", onload: () => {
       const sentence = frame.contentDocument?.body?.textContent.trim();
-      if (sentence) notice(sentence.slice(0, 300));
+      if (sentence) { notice(sentence.slice(0, 300)); changed.stale(); }
     } });
     document.body.append(frame);
     return frame;

@@ -11,6 +11,7 @@ reverie.results = (element, trigger, props, watch) => {
     starred: (ids, on) => feed.starred(ids, on),
     removed: (ids) => { chosen.gone(ids); feed.removed(ids); },
     restored: () => feed.reload().then(shelf.refresh),
+    stale: () => feed.newest().catch(() => {}),
   });
   const forming = reverie.forming(live, trigger, deeds.smallURL);
   const chosen = reverie.choosing(part("chosen"), deeds, () => feed);

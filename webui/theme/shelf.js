@@ -6,7 +6,7 @@ reverie.shelf = (bar, deeds, search) => {
   const DAYS = [["", "Any time"], ["0", "Today"], ["7", "Last 7 days"], ["30", "Last 30 days"], ["365", "Last 12 months"], ["own", "From … to …"]];
   let timer = null, said = "";
 
-  const words = el("input", { type: "search", placeholder: "Search your pictures", "aria-label": "Search your pictures", maxlength: "200", autocomplete: "off",
+  const words = el("input", { type: "search", placeholder: "Search your pictures", title: "Words of the prompt, or a seed; -word leaves out", "aria-label": "Search your pictures", maxlength: "200", autocomplete: "off",
     oninput: () => { clearTimeout(timer); timer = setTimeout(ask, PAUSE); } });
   const star = iconButton("star", "Only pictures with a star", () => { press(star, star.getAttribute("aria-pressed") !== "true"); ask(); }, ".star");
   const menu = (label) => el("select", { "aria-label": label, hidden: true, onchange: () => ask() });

@@ -6,7 +6,8 @@ reverie.tiles = (deeds, chosen, open) => {
   const EDITS = { image_to_image: "Image to image", inpaint: "Inpainted", variation: "Variations" };
 
   function pictureTile(row, picture) {
-    const image = el("img", { src: deeds.smallURL(picture), alt: row.prompt, loading: "lazy", draggable: "false" });
+    const image = el("img", { src: deeds.smallURL(picture), alt: row.prompt, loading: "lazy", draggable: "false",
+      onerror: () => deeds.ask(`/reverie/row/${encodeURIComponent(picture.id)}`, undefined, picture.id) });
     const opener = el("button.open", { type: "button", "aria-label": `Open picture, seed ${picture.seed}`,
       onclick: (event) => (chosen.active() || event.shiftKey ? chosen.toggle(row, picture, event.shiftKey) : open(picture.id)) }, image);
     const pick = el("button.pick", { type: "button", role: "checkbox", title: "Select", "aria-label": `Select picture, seed ${picture.seed}`,

@@ -8,7 +8,7 @@ reverie.view = (id, feed, deeds, alone) => {
   const words = el("div.viewer-words");
   const close = () => dialog.close();
   const now = () => all[at];
-  const keys = { ArrowLeft: () => move(-1), ArrowRight: () => move(1), s: () => deeds.download([now().picture]), f: () => star(), Delete: () => remove() };
+  const keys = { ArrowLeft: () => move(-1), ArrowRight: () => move(1), Home: () => jump(0), End: () => jump(Infinity), s: () => deeds.download([now().picture]), f: () => star(), Delete: () => remove() };
   const dialog = el("dialog.viewer", { "aria-label": "Picture",
     onclick: (event) => { if (event.target === dialog) close(); },
     onclose: () => dialog.remove(),
@@ -39,6 +39,13 @@ reverie.view = (id, feed, deeds, alone) => {
     show();
   }
 
+  function jump(to) {
+    if (alone || !look(now().picture.id)) return;
+    at = Math.min(to, all.length - 1);
+    feed.tile(now().picture.id)?.scrollIntoView({ block: "center" });
+    show();
+  }
+
   async function star() {
     const { picture } = now(), on = !picture.starred;
     await deeds.star([picture], on);
@@ -64,7 +71,8 @@ reverie.view = (id, feed, deeds, alone) => {
 
   async function lineage(place, { row, picture }) {
     if (!picture.kept) return;
-    const told = await deeds.ask(`/reverie/lineage/${encodeURIComponent(picture.id)}`);
+    const told = await deeds.ask(`/reverie/lineage/${encodeURIComponent(picture.id)}`, undefined, picture.id);
+    if (!told && !alone && !look(picture.id)) return close(); // its file is gone
     if (!told || now().picture !== picture) return;
     const thumb = (small) => el("button.thumb", { type: "button", title: `${EDITS[small.edit] ?? ""} · seed ${small.seed}: ${small.prompt}`,
       "aria-label": `Open picture, seed ${small.seed}`, onclick: () => openOther(small) }, el("img", { src: deeds.thumbnailURL(small.id), alt: small.prompt }));
