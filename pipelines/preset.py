@@ -119,6 +119,24 @@ def apply_style(style: Style | None, prompt: str, negative_prompt: str = "") -> 
     return style.prompt.replace(PROMPT, prompt), ", ".join(avoided)
 
 
+def take_style_off(style: Style, prompt: str, negative_prompt: str = "") -> tuple[str, str] | None:
+    """Gives the artist's own words back: the reverse of :func:`apply_style`.
+
+    Args:
+        style: The look that was laid over them.
+        prompt: Words and look.
+        negative_prompt: Likewise.
+
+    Returns:
+        ``prompt`` and ``negative_prompt`` as the artist wrote them; None where the look's text is another today.
+    """
+    before, after = style.prompt.split(PROMPT)
+    own = prompt[len(before) : len(prompt) - len(after)]
+    avoided = negative_prompt.removesuffix(style.negative_prompt).removesuffix(", ")
+    same = apply_style(style, own, avoided) == (prompt, negative_prompt)
+    return (own, avoided) if same else None
+
+
 def sizes_for(native: int, path: Path = PRESETS / "sizes.json") -> list[Size]:
     """Gives Dream Studio's ratio stops for a model, wide first: each with about its native pixels.
 

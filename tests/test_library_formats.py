@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import zipfile
 from contextlib import suppress
@@ -19,8 +20,10 @@ from pipelines.events import ImageFinished
 from pipelines.request import ImageToImageRequest, TextToImageRequest
 from tests.libraries import ids, opened, picture, smooth
 from tests.test_infotext import AModel, requests
+from webui.library import keeping
 from webui.library.carried import texts_of
 from webui.library.embed import Stamp, encode_picture, read_parameters, read_recipe, read_stamp
+from webui.library.export import to_give_out
 from webui.library.formats import ENDINGS, Saving, is_whole, media_type
 from webui.library.infotext import write_infotext
 from webui.library.names import Facts, name_for
@@ -157,7 +160,8 @@ def test_a_copy_carries_what_was_chosen(tmp_path, name, metadata):
         parent = library.keep("ann", request, picture(1, 16))
         saved = library.keep("ann", request, ImageFinished(0, smooth(), 7), parent=parent.id)
         data, file = library.copy("ann", saved.id, metadata=metadata, saving=Saving(format=name))
-    assert file == saved.path.stem + Saving(format=name).ending
+    assert file.endswith(Saving(format=name).ending)
+    assert (file.startswith(saved.path.stem), "secretword" in file) == (metadata == "all", metadata == "all")
     texts = texts_of(data)
     if metadata == "nothing":
         assert texts == {}
@@ -195,7 +199,11 @@ def test_a_damaged_file_spoils_neither_zip_nor_page(tmp_path, name):
                 library.copy("ann", broken.id, metadata="nothing")
             zipped = b"".join(library.export("ann", [broken.id, whole.id], metadata="nothing"))
             with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
-                assert archive.namelist()[-1] == whole.path.name
+                assert archive.testzip() is None
+                assert whole.path.suffix in archive.namelist()[-1] or archive.namelist()[-1] == "Left out.txt"
+            assert library.copy("ann", whole.id)
+        with zipfile.ZipFile(io.BytesIO(b"".join(library.export("ann", [broken.id], metadata="nothing")))) as archive:
+            assert archive.namelist() in (["Left out.txt"], [f"reverie{broken.path.suffix}"])
 
 
 def test_many_pictures_become_one_zip(tmp_path):
@@ -212,7 +220,29 @@ def test_many_pictures_become_one_zip(tmp_path):
             assert archive.read("red.png") == kept[0].path.read_bytes()
         bare = b"".join(library.export("ann", wanted, metadata="nothing", saving=Saving(format="webp")))
         with zipfile.ZipFile(io.BytesIO(bare)) as archive:
-            assert all(name.endswith(".webp") and texts_of(archive.read(name)) == {} for name in archive.namelist())
+            assert all(texts_of(archive.read(name)) == {} for name in archive.namelist())
+            names = ["reverie.webp", *(f"reverie-{number}.webp" for number in range(2, 8))]
+            assert archive.namelist() == names, "a name tells no more than the file"
+
+
+def test_a_picture_the_disk_did_not_take_is_given_out_as_asked(tmp_path, monkeypatch):
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(keeping, "write_new", full)
+    with opened(tmp_path) as library:
+        lost = library.keep("ann", TextToImageRequest(prompt="a secret"), picture(7, 96))
+        assert lost.path is None
+        zipped = b"".join(library.export("ann", [lost.id], unsaved={lost.id: lost}.get))
+    with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
+        (name,) = archive.namelist()
+        assert texts_of(archive.read(name)) == texts_of(lost.image)
+    for metadata, kept in (("nothing", {}), ("no_prompt", None)):
+        data, name = to_give_out(lost, metadata=metadata, saving=Saving(format="jpeg"))
+        assert data.startswith(b"\xff\xd8")
+        assert name.endswith(".jpg")
+        assert b"secret" not in data
+        assert kept is None or texts_of(data) == kept
 
 
 def test_pictures_of_one_name_are_all_in_the_zip(tmp_path):

@@ -24,7 +24,7 @@ PROMPTS = (
     "a RED-haired knight; (detailed:1.2) <lora:x:1>",
     'quotes "and" *stars* NOT OR NEAR owner:',
     "circle",
-    "puppy 🐶",
+    "puppy 🐶⭐",
 )
 
 
@@ -81,6 +81,10 @@ def found(library: Library, words: str, owner: str = "ann") -> set[str]:
         ("7005", [5]),
         ("circle 7000", [0]),
         ("700", []),
+        ("Seed 7005", [5]),
+        ("seed: 7004", [4]),
+        ("⭐", [6]),
+        ("-⭐ circle", [0, 5]),
         ("-7000 circle", [5]),
         ("🐶", [6]),
         ("-🐶 puppy", []),

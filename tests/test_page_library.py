@@ -165,7 +165,7 @@ def test_only_the_pages_own_script_changes_anything_and_only_its_owners_pictures
     }"""
     body = json.dumps({"ids": [secret]})
     for path in ("/reverie/star", "/reverie/delete", "/reverie/trash/empty", "/reverie/restore"):
-        assert ben.evaluate(asked, [path, True, body])[1] == '{"ids":[],"notice":null}'
+        assert ben.evaluate(asked, [path, True, body])[1] == '{"ids":[],"notice":null,"gone":[]}'
         assert ann.evaluate(asked, [path, False, body])[0] == 403
     for path in ("picture", "thumbnail", "row", "lineage"):
         assert ben.evaluate(asked, [f"/reverie/{path}/{secret}", True, None])[0] == 404
@@ -256,3 +256,46 @@ def test_the_viewer_leaves_a_picture_whose_file_has_gone(at: Page, running: Stud
     expect(shown).to_have_text(str(last))
     at.keyboard.press("Home")
     expect(shown).to_have_text("a picture that stays")
+
+
+def test_a_styled_picture_gives_back_the_own_words_and_the_style_and_a_second_tab_shows_it(at: Page) -> None:
+    other = at.context.new_page()
+    open_page(other, at.url)
+    at.locator("#style input").click()
+    at.get_by_role("option", name="Pixel art").click()
+    row = dream(at, "an olive pear", count=1)
+    expect(row).to_have_attribute("aria-label", "an olive pear")
+    expect(newest(other)).to_have_attribute("aria-label", "an olive pear")
+
+    at.locator("#prompt textarea").fill("something else")
+    at.locator("#style input").click()
+    at.get_by_role("option", name="No style").click()
+    row.locator(".tile").hover()
+    row.get_by_role("button", name="Reuse everything").click()
+    expect(at.locator("#prompt textarea")).to_have_value("an olive pear")
+    expect(at.locator("#style input")).to_have_value("Pixel art")
+    row.locator(".tile").hover()
+    row.get_by_role("button", name="Delete").click()
+    expect(other.get_by_label("an olive pear", exact=True)).to_have_count(0)
+    other.close()
+
+
+def test_a_picture_the_disk_did_not_take_says_so_as_long_as_it_is_there(at: Page, running: Studio) -> None:
+    dream(at, "a picture that is kept", count=1)  # today has its folder now
+    days = list(running.outputs.glob("2*"))
+    for day in days:
+        day.rename(day.with_name(f".{day.name}"))
+        day.write_text("a file where the day's folder should be")
+    try:
+        row = dream(at, "a homeless picture", count=1)
+        expect(at.get_by_text("so this picture is not saved").first).to_be_visible()
+        expect(row.get_by_text("Not saved", exact=True)).to_be_visible()
+        row.locator(".tile").hover()
+        row.get_by_role("button", name="Delete").click()
+        expect(at.get_by_text("it has no star and no trash")).to_be_visible()
+        row.locator(".open").click()
+        expect(at.get_by_role("dialog", name="Picture").get_by_text("This picture is not saved")).to_be_visible()
+    finally:
+        for day in days:
+            day.unlink()
+            day.with_name(f".{day.name}").rename(day)

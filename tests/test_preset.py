@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pipelines.errors import PresetError
-from pipelines.preset import PRESETS, Style, apply_style, load_presets, load_styles, sizes_for
+from pipelines.preset import PRESETS, Style, apply_style, load_presets, load_styles, sizes_for, take_style_off
 
 DREAM_STUDIO = [
     ("enhance", "Enhance"),
@@ -138,3 +138,15 @@ def test_presets_need_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("style", load_styles()[0], ids=lambda style: style.id)
+@pytest.mark.parametrize("avoided", ["", "blur", "blur, ", ", blur"])
+def test_a_style_comes_off_as_it_was_put_on(style, avoided):
+    words = "a red circle, {prompt} on blue"
+    laid_over = apply_style(style, words, avoided)
+    taken_off = take_style_off(style, *laid_over)
+    assert taken_off is not None
+    assert apply_style(style, *taken_off) == laid_over
+    assert taken_off[0] == words
+    assert take_style_off(style, "other words", "something else") is None

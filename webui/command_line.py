@@ -21,7 +21,7 @@ from pipelines.models import STARTER_ID, ModelInfo
 from pipelines.preset import apply_style, load_styles
 from pipelines.request import GenerationRequest, ImageToImageRequest, InpaintRequest, TextToImageRequest
 
-from .generate_flags import GenerateFlags
+from .generate_flags import GenerateFlags, flag_words
 from .library.embed import Stamp
 from .library.foreign import read_foreign
 from .library.formats import Saving
@@ -68,7 +68,7 @@ def generate(flags: GenerateFlags) -> int:
             with closing(_Sink(flags, saving)) as sink:
                 return _make(request, style, manager, sink, bar)
     except (ReverieError, OSError) as error:
-        raise CannotStart(str(error)) from error
+        raise CannotStart(flag_words(str(error))) from error
     finally:
         bar.close()
 

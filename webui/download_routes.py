@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from .finding import GONE, find_picture
+from .library.export import to_give_out
 from .library.formats import Format, Metadata, Saving
 from .library.recipe import RecipeError
 from .visitors import FRESH, MOST_PICTURES, for_owner
@@ -37,21 +38,17 @@ async def _download(request: Request, studio: Studio, owner: str) -> Response:
     how: dict[str, Any] = {"metadata": metadata, "saving": Saving(format=file_format) if file_format else None}  # type: ignore[arg-type]
     if len(ids) != 1:
         name = f"Reverie_{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}.zip"
-        pieces = studio.library.export(owner, ids, **how)
+        pieces = studio.library.export(owner, ids, **how, unsaved=lambda each: find_picture(studio, owner, each))
         return StreamingResponse(pieces, media_type="application/zip", headers=_as_file(name))
     picture = await run_in_threadpool(find_picture, studio, owner, ids[0])
     if picture is None:
         return PlainTextResponse(GONE, status_code=404)
-    if picture.path is None:  # the disk did not take it
-        name = f"reverie-{picture.created:%Y%m%d-%H%M%S}-{picture.seed}.png"
-        return Response(picture.image, media_type="image/png", headers=_as_file(name))
     try:
-        copy = await run_in_threadpool(studio.library.copy, owner, picture.id, **how)
+        data, name = await run_in_threadpool(to_give_out, picture, **how)
+    except FileNotFoundError:
+        return PlainTextResponse(GONE, status_code=404)
     except (OSError, RecipeError) as error:
         return PlainTextResponse(f"The picture's file cannot be read ({error}).", status_code=500)
-    if copy is None:
-        return PlainTextResponse(GONE, status_code=404)
-    data, name = copy
     return Response(data, media_type=_media_type(name), headers=_as_file(name))
 
 

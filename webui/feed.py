@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from .filling import own_words
 from .library.infotext import read_infotext
 from .library.search import EPOCH, Filters
 from .wording import LABELS, sampler_words
@@ -105,13 +106,14 @@ def _row(studio: Studio, pictures: list[SavedPicture]) -> dict[str, Any]:
     first = pictures[0]
     told = recipe_fields(first)
     details = _details(told)
+    words = own_words(studio, first.style, first.prompt, str(told.get("negative_prompt") or ""))
     if first.style:
         style = studio.styles.get(first.style)
         details["Style"] = style.label if style else first.style
     return {
         "key": first.id,
-        "prompt": first.prompt,
-        "negative_prompt": str(told.get("negative_prompt") or ""),
+        "prompt": words["prompt"],
+        "negative_prompt": words["negative_prompt"],
         "when": first.created.isoformat(),
         "pictures": [_picture(picture, details) for picture in pictures],
     }

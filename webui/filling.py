@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 
+from pipelines.preset import take_style_off
 from pipelines.samplers import find_sampler, schedule_choices
 
 from .controls import image_strength_of
+from .form import NO_STYLE
 from .sizes import stops
 
 if TYPE_CHECKING:
@@ -37,6 +39,22 @@ FILLED: Final = (
 
 SAME: Final = ("num_inference_steps", "guidance_scale", "mask_blur")
 """Request fields that the form has under the same name and in the same unit."""
+
+
+def own_words(studio: Studio, style: str, prompt: str, negative_prompt: str) -> dict[str, str]:
+    """The form's words and style for a picture's prompts: the artist's own words, where they can be told apart.
+
+    Args:
+        studio: Whose styles they are.
+        style: Id of the style that is laid over the prompts; empty for none.
+        prompt: The picture's.
+        negative_prompt: Likewise.
+    """
+    look = studio.styles.get(style)
+    own = take_style_off(look, prompt, negative_prompt) if look is not None else None
+    if own is None:  # the prompts hold all of it; a style would be laid over them a second time
+        return {"prompt": prompt, "negative_prompt": negative_prompt, "style": NO_STYLE}
+    return {"prompt": own[0], "negative_prompt": own[1], "style": style}
 
 
 def settings_of(studio: Studio, told: Mapping[str, Any], task: str) -> dict[str, Any]:

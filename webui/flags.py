@@ -165,7 +165,7 @@ class Parser(argparse.ArgumentParser):
     """Refuses in one sentence, where argparse would print the usage of every flag and end with code 2."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        raise CannotStart(f"{message[:1].upper()}{message[1:]}; python launch.py --help lists every flag.")
+        raise CannotStart(f"{message[:1].upper()}{message[1:]}; {self.prog} --help lists every flag.")
 
 
 def _port(text: str) -> int:

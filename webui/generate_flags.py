@@ -27,6 +27,18 @@ FIELDS: Final = {
 """Request fields that have a flag; the request itself knows their limits."""
 
 
+SHORT: Final = {
+    "num_inference_steps": "--steps",
+    "guidance_scale": "--guidance",
+    "scheduler": "--sampler",
+    "num_images_per_prompt": "--count",
+    "mask_image": "--mask",
+    "image": "--image",
+    "pattern": "--name",
+}
+"""What people type for a field, where it is not the field's own name."""
+
+
 @dataclass(frozen=True, slots=True)
 class GenerateFlags:
     """The command line of ``generate``, as far as it can be checked without loading anything.
@@ -75,10 +87,20 @@ def parse_generate(arguments: Sequence[str]) -> GenerateFlags:
         raise CannotStart('There is nothing to make; give a prompt, such as generate "a red circle", or --recipe.')
     if values["mask"] is not None and values["image"] is None and values["recipe"] is None:
         raise CannotStart("--mask was given without --image; give the picture that it belongs to.")
+    if "strength" in fields and values["image"] is None and values["recipe"] is None:
+        raise CannotStart("--strength was given without --image; give the picture of which so much may change.")
     if values["prove"] and values["recipe"] is None:
         raise CannotStart("--prove was given without --recipe; give the picture that is to be made again.")
     values["models_dir"] = tuple(values["models_dir"])
     return GenerateFlags(fields=fields, **values)
+
+
+def flag_words(sentence: str) -> str:
+    """Says a sentence about a request's field with the flag that sets it."""
+    first, _, rest = sentence.partition(" ")
+    if first not in SHORT and first not in FIELDS:
+        return sentence
+    return f"{SHORT.get(first, '--' + first.replace('_', '-'))} {rest}"
 
 
 def generate_parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .feed import small_picture
+from .finding import GONE, find_picture
 from .visitors import FRESH, MOST_PICTURES, for_our_page, for_owner
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from .studio import Studio
 
 TRASH_PAGE: Final = 60
+
+UNSAVED: Final = "That picture is not saved, so it has no star and no trash; download it, or it goes with the studio."
 
 
 def library_routes() -> list[Route]:
@@ -44,18 +48,27 @@ def _ids(given: object) -> list[str]:
     return [str(each)[:64] for each in given[:MOST_PICTURES]] if isinstance(given, list) else []
 
 
-def _told(outcome: Outcome) -> Response:
-    return JSONResponse({"ids": outcome.ids, "notice": outcome.notice}, headers=FRESH)
+def _told(outcome: Outcome, asked: Sequence[str] = (), studio: Studio | None = None, owner: str = "") -> Response:
+    """What was done; what was not is said, if it was anything of the owner's."""
+    notice, left = outcome.notice, set(asked) - set(outcome.ids) - set(outcome.gone)
+    if notice is None and outcome.gone:
+        notice = GONE
+    elif notice is None and studio is not None and any(find_picture(studio, owner, each) for each in left):
+        notice = UNSAVED
+    return JSONResponse({"ids": outcome.ids, "notice": notice, "gone": outcome.gone}, headers=FRESH)
 
 
 async def _star(request: Request, studio: Studio, owner: str) -> Response:
     asked = await _asked(request)
-    starred = bool(asked.get("starred", True))
-    return _told(await run_in_threadpool(studio.library.star, owner, _ids(asked.get("ids")), starred=starred))
+    ids, starred = _ids(asked.get("ids")), bool(asked.get("starred", True))
+    outcome = await run_in_threadpool(studio.library.star, owner, ids, starred=starred)
+    return await run_in_threadpool(_told, outcome, ids, studio, owner)
 
 
 async def _delete(request: Request, studio: Studio, owner: str) -> Response:
-    return _told(await run_in_threadpool(studio.library.delete, owner, _ids((await _asked(request)).get("ids"))))
+    ids = _ids((await _asked(request)).get("ids"))
+    outcome = await run_in_threadpool(studio.library.delete, owner, ids)
+    return await run_in_threadpool(_told, outcome, ids, studio, owner)
 
 
 async def _restore(request: Request, studio: Studio, owner: str) -> Response:

@@ -116,7 +116,7 @@ def _wire_filling(studio: Studio, panel: Panel) -> None:
             say(GONE)
             return [gr.skip()] * (3 + len(FILLED))
         values = form_values(studio, found, prompt_only=prompt_only)
-        say(filled_sentence(found, style, prompt_only=prompt_only), friendly=True)
+        say(filled_sentence(found, values, style, prompt_only=prompt_only), friendly=True)
         opened = gr.update(open=True) if values.get("negative_prompt") else gr.skip()
         chosen = task if prompt_only else found.task
         return [gr.update(selected=chosen), chosen, opened, *form_updates(studio, values)]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from .filling import settings_of
+from .filling import own_words, settings_of
 from .form import NO_STYLE
 from .picture_info_table import impossible
 
@@ -28,7 +28,10 @@ def form_values(studio: Studio, found: ForeignRecipe, *, prompt_only: bool = Fal
     told = found.fields
     values: dict[str, Any] = {name: told[name] for name in ("prompt", "negative_prompt") if name in told}
     if "prompt" in told:
-        values["style"] = NO_STYLE  # the words hold all of it; a style would be laid over them a second time
+        style = found.recipe.style if found.recipe is not None else None
+        values |= own_words(studio, style or "", str(told["prompt"]), str(told.get("negative_prompt") or ""))
+        if "negative_prompt" not in told:
+            del values["negative_prompt"]
     if prompt_only:
         return values
     if "seed" in told:
@@ -36,16 +39,19 @@ def form_values(studio: Studio, found: ForeignRecipe, *, prompt_only: bool = Fal
     return values | settings_of(studio, told, found.task)
 
 
-def filled_sentence(found: ForeignRecipe, style: object, *, prompt_only: bool = False) -> str:
+def filled_sentence(
+    found: ForeignRecipe, values: Mapping[str, Any], style: object, *, prompt_only: bool = False
+) -> str:
     """Says that the form is filled, and what could not be.
 
     Args:
         found: The recipe.
+        values: What the form was filled with.
         style: The style that was chosen until now.
         prompt_only: Whether only the words were wanted.
     """
     parts = ["The form has this prompt now." if prompt_only else "The form has these settings now."]
-    if style and "prompt" in found.fields:
+    if style and values.get("style") == NO_STYLE:
         parts.append("The style was taken off, because the prompt holds all of it.")
     left = [what if len(what) <= LONGEST_NAMED else f"{what[:LONGEST_NAMED]}…" for what, _ in impossible(found)]
     if left and not prompt_only:

@@ -8,7 +8,7 @@ import gradio as gr
 
 from .dreaming import PRIVATE, SPEAKING
 from .feed import recipe_fields
-from .filling import FILLED, form_updates, settings_of
+from .filling import FILLED, form_updates, own_words, settings_of
 from .finding import GONE, find_picture
 from .saying import say
 from .source_events import show_source, source_places
@@ -30,7 +30,7 @@ def reused(studio: Studio, picture: SavedPicture, what: str, recipe: Recipe | No
         recipe: The picture's whole recipe, where the library has it.
     """
     told = recipe_fields(picture)
-    prompts = {"prompt": told["prompt"], "negative_prompt": told["negative_prompt"], "style": ""}
+    prompts = own_words(studio, picture.style, str(told["prompt"]), str(told["negative_prompt"]))
     seed = {"seed": "" if what == "remix" else str(picture.seed)}
     if what == "prompt":
         return prompts

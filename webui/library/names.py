@@ -79,6 +79,8 @@ def check_pattern(pattern: str) -> None:
     """
     if not 1 <= len(pattern) <= LONGEST_PATTERN:
         raise InvalidRequest("pattern", f"pattern has no or too many characters; give 1 to {LONGEST_PATTERN}.")
+    if pattern.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", pattern):
+        raise InvalidRequest("pattern", f"pattern is {pattern!r}, which leads out of the folder; leave / and .. out.")
     for name, _ in _PLACEHOLDER.findall(pattern):
         if name not in _VALUES and name not in ("date", "datetime"):
             known = ", ".join(f"[{each}]" for each in ("date", "datetime", *_VALUES))

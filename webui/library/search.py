@@ -21,8 +21,11 @@ _UNSPACED: Final = re.compile(
 """Thai, Lao, Burmese, Khmer, Chinese, Japanese, Korean: words there need no space between, so parts of them count."""
 
 
-_SYMBOLS: Final = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
-"""Emoji and the like: each may stand anywhere."""
+_SEED: Final = re.compile(r"\bseed[\s:]+(?=\d)", re.IGNORECASE)
+"""A seed as tiles show it: the number alone is looked for."""
+
+SEED_BEGUN: Final = 3
+"""Digits with which hardly a seed begins by chance."""
 
 _BEGUN: Final = " \t\r\n-\"'"
 """What may be typed before the first word is."""
@@ -118,13 +121,14 @@ def _wanted(text: str) -> _Wanted:
     without: list[str] = []
     inside: list[str] = []
     not_inside: list[str] = []
-    for part in plain.split()[:MOST_WORDS]:
+    for part in _SEED.sub("", plain).split()[:MOST_WORDS]:
         unwanted = part.startswith("-")
         for word in re.findall(r"[^\W_]+", part)[:MOST_WORDS]:
             if _UNSPACED.search(word):
                 (not_inside if unwanted else inside).append(word)
             else:  # letters and digits only, so nothing in it can be taken for FTS5's own words
-                seed = f' OR seed : "{word}"' if word.isdecimal() else ""
+                seed = f' OR seed : "{word}"{"*" * (len(word) > SEED_BEGUN)}' if word.isdecimal() else ""
                 (without if unwanted else match).append(f'(prompt : "{word}"*{seed})')
-        (not_inside if unwanted else inside).extend(_SYMBOLS.findall(part))
+        symbols = [sign for sign in part if unicodedata.category(sign) == "So"]  # emoji: each may stand anywhere
+        (not_inside if unwanted else inside).extend(symbols)
     return _Wanted(tuple(match), tuple(without), tuple(inside), tuple(not_inside))

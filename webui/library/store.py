@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
@@ -16,7 +16,7 @@ from pipelines.request import GenerationRequest
 
 from .catalog import Catalog, set_aside
 from .embed import Stamp
-from .export import as_zip, copy_of
+from .export import as_zip, to_give_out
 from .files import remove_stale_parts
 from .formats import Metadata, Saving
 from .index import PictureIndex
@@ -174,7 +174,13 @@ class Library(Shelf):
         return self._trashing.empty_old(self._tidied, days)
 
     def export(
-        self, owner: str, picture_ids: Iterable[str], *, metadata: Metadata = "all", saving: Saving | None = None
+        self,
+        owner: str,
+        picture_ids: Iterable[str],
+        *,
+        metadata: Metadata = "all",
+        saving: Saving | None = None,
+        unsaved: Callable[[str], SavedPicture | None] = lambda _id: None,
     ) -> Iterator[bytes]:
         """The owner's pictures as a ZIP, piece by piece; those of others, and those gone, are left out.
 
@@ -183,8 +189,9 @@ class Library(Shelf):
             picture_ids: Which, in the order of the ZIP.
             metadata: What the copies carry: ``all``, ``no_prompt`` or ``nothing``.
             saving: Which kind of file they become; None = each as it is kept.
+            unsaved: Finds the owner's picture that is not in the library by its id.
         """
-        found = (self.get(owner, each) for each in each_once(picture_ids))
+        found = (self.get(owner, each) or unsaved(each) for each in each_once(picture_ids))
         return as_zip((picture for picture in found if picture), metadata=metadata, saving=saving)
 
     def copy(
@@ -194,8 +201,7 @@ class Library(Shelf):
         picture = self.get(owner, picture_id)
         if picture is None or picture.path is None:
             return None
-        data, ending = copy_of(picture, metadata=metadata, saving=saving)
-        return data, picture.path.stem + ending
+        return to_give_out(picture, metadata=metadata, saving=saving)
 
     def _load_salt(self) -> bytes:
         path = self._folder / ".owner-salt"

@@ -31,10 +31,12 @@ class Outcome:
     Attributes:
         ids: Those it was done to; others are not the owner's, or not there.
         notice: One sentence where something went wrong, else None.
+        gone: Those whose files somebody has moved or removed by hand.
     """
 
     ids: tuple[str, ...]
     notice: str | None = None
+    gone: tuple[str, ...] = ()
 
 
 class Trashing:
@@ -55,6 +57,7 @@ class Trashing:
         """Gives stars, or takes them away."""
 
         def mark(row: Row) -> None:
+            (self._folder / row.path).stat()  # no star for a file that has gone
             self._stars.set(row.id, starred)
             self._catalog.ask(partial(PictureIndex.star, picture_ids=[row.id], starred=int(starred)))
 
@@ -124,20 +127,21 @@ class Trashing:
     def _each(self, rows: Iterable[Row], act: Callable[[Row], None], else_: str) -> Outcome:
         """Does it to each picture; one that fails does not keep the others from it."""
         done: list[str] = []
+        gone: list[str] = []
         notice: str | None = None
         for row in rows:
             try:
                 act(row)
                 done.append(row.id)
             except FileNotFoundError:
-                continue  # somebody moved or removed the file by hand
+                gone.append(row.id)
             except OSError as error:
                 log.warning("%s: %s", row.path, error)
                 notice = f"{why(error)}, so {else_}; make room or check the folder, and try again."
             except sqlite3.Error as error:
                 log.warning("%s is done, but the index does not know: %s", row.path, error)
                 notice = f"The index of the pictures could not be written, so {else_} in the list; restart the studio."
-        return Outcome(tuple(done), notice)
+        return Outcome(tuple(done), notice, tuple(gone))
 
 
 def each_once(ids: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ HERE: Final = Path(__file__).resolve().parent
 SCRIPTS: Final = (
     "reverie.js",
     "connection.js",
+    "draft.js",
     "forming.js",
     "notice.js",
     "deeds.js",

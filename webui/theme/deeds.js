@@ -26,13 +26,14 @@ reverie.deeds = (trigger, changed) => {
     const answer = await ask("/reverie/star", { ids: pictures.map((picture) => picture.id), starred });
     if (!answer) return;
     if (answer.notice) notice(answer.notice);
+    if (answer.gone.length) changed.removed(new Set(answer.gone));
     changed.starred(new Set(answer.ids), starred);
   }
 
   async function remove(pictures) {
     const answer = await ask("/reverie/delete", { ids: pictures.map((picture) => picture.id) });
     if (!answer) return;
-    changed.removed(new Set(answer.ids));
+    changed.removed(new Set([...answer.ids, ...answer.gone]));
     if (answer.notice) notice(answer.notice);
     if (answer.ids.length) notice(`Deleted ${words(answer.ids.length)}.`, { label: "Undo", act: () => restore(answer.ids) });
   }

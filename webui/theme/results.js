@@ -7,10 +7,14 @@ reverie.results = (element, trigger, props, watch) => {
   const told = new Set(); // jobs whose end has been dealt with
   let spoken = 0, expected = null;
 
+  // The same studio in another tab: what changes here shows there, too.
+  const others = new BroadcastChannel("reverie");
+  others.onmessage = ({ data }) => { if (data === "begun") connect(); else feed.reload().then(shelf.refresh).then(tidy).catch(() => {}); };
+
   const deeds = reverie.deeds(trigger, {
-    starred: (ids, on) => feed.starred(ids, on),
-    removed: (ids) => { chosen.gone(ids); feed.removed(ids); },
-    restored: () => feed.reload().then(shelf.refresh),
+    starred: (ids, on) => { feed.starred(ids, on); others.postMessage("changed"); },
+    removed: (ids) => { chosen.gone(ids); feed.removed(ids); others.postMessage("changed"); },
+    restored: () => { others.postMessage("changed"); return feed.reload().then(shelf.refresh); },
     stale: () => feed.newest().catch(() => {}),
   });
   const forming = reverie.forming(live, trigger, deeds.smallURL);
@@ -30,6 +34,7 @@ reverie.results = (element, trigger, props, watch) => {
     const count = job.pictures.filter((picture) => !picture.skipped).length;
     say(job.state === "finished" ? `Finished: ${count} ${count === 1 ? "picture" : "pictures"}`
       : job.state === "failed" ? job.error : "Stopped");
+    for (const sentence of job.notices.filter((words) => words.includes("not saved"))) reverie.notice(sentence);
     if (job.state === "failed") forming.fail(job, tidy);
     else if (job.state === "cancelled" && forming.has(job.id)) {
       const name = job.prompt.length > 40 ? `${job.prompt.slice(0, 40)}…` : job.prompt;
@@ -86,6 +91,7 @@ reverie.results = (element, trigger, props, watch) => {
   // The server writes the new job's id here: time to watch, and on a phone to bring the tiles into view.
   watch("value", () => {
     expected = props.value;
+    others.postMessage("begun");
     connect();
     if (window.matchMedia("(max-width: 820px)").matches) {
       element.scrollIntoView({ behavior: window.matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "start" });

@@ -83,6 +83,7 @@ window.reverie = (() => {
   // The form is as it was left when the page was last open.
   function restored(name) {
     task(name);
+    window.reverie.draft();
     document.body.classList.add("restored");
   }
 

@@ -46,8 +46,9 @@ reverie.shelf = (bar, deeds, search) => {
     if (model.value) query.set("model", model.value);
     if (style.value) query.set("style", style.value === "none" ? "" : style.value);
     if (star.getAttribute("aria-pressed") === "true") query.set("starred", "1");
-    if (since) query.set("since", since.toISOString());
-    if (until) query.set("until", until.toISOString());
+    for (const [name, moment] of [["since", since], ["until", until]]) {
+      if (moment && moment.getFullYear() < 10000) query.set(name, moment.toISOString()); // somebody is still typing
+    }
     clear.hidden = !query.size;
     if (String(query) === said) return;
     said = String(query);

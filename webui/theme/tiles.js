@@ -27,6 +27,7 @@ reverie.tiles = (deeds, chosen, open) => {
     const tile = el("figure.tile", { "data-picture": picture.id, "data-seed": picture.seed }, opener, pick,
       el("div.tile-actions", { role: "group", "aria-label": "What to do with this picture" }, ...actions),
       el("figcaption", {}, seed), el("span.star-mark", { "aria-hidden": "true" }, icon("star")));
+    if (!picture.kept) tile.append(el("span.unsaved-mark", { title: "The disk did not take it: download it, or it goes with the studio." }, "Not saved"));
     tile.classList.toggle("starred", picture.starred);
     tile.classList.toggle("picked", chosen.has(picture.id));
     return tile;

@@ -112,6 +112,7 @@ reverie.view = (id, feed, deeds, alone) => {
     const verdict = el("p.verdict", { role: "status" }), origins = el("div.origins");
     const proveChip = el("button.chip", { type: "button", title: "Makes it once more from its recipe, and compares", onclick: () => prove(proveChip, verdict) }, icon("prove"), "Prove it");
     words.replaceChildren(
+      picture.kept ? "" : el("p.viewer-unsaved", {}, "This picture is not saved: the disk did not take it. Download it, or it goes with the studio."),
       el("p.viewer-prompt", {}, row.prompt),
       row.negative_prompt ? el("p.viewer-negative", {}, `Without: ${row.negative_prompt}`) : "",
       el("dl", {}, ...facts), origins,
