@@ -116,6 +116,7 @@ def _ending(view: JobView, prompt: str) -> dict[str, Any]:
         "state": view.state,
         "prompt": prompt,
         "error": _in_words(view.error),
+        "notices": [page_words(notice) for notice in view.notices],
         "pictures": [{"skipped": picture.skipped} for picture in view.pictures],
     }
 
