@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import torch
 
@@ -16,6 +16,19 @@ SAMPLE_NAMES: Final = ("sample", "hidden_states")
 TIMESTEP: Final = "timestep"
 
 
+class Worn(Protocol):
+    """What a network wears for a call, such as its LoRAs."""
+
+    @property
+    def key(self) -> Hashable:
+        """Equal where two calls can be joined."""
+        ...
+
+    def put_on(self) -> None:
+        """Makes the network wear it."""
+        ...
+
+
 class Call:
     """Something a lane waits for: one network step, or any other work for the engine thread.
 
@@ -25,6 +38,7 @@ class Call:
         kwargs: Its keyword arguments; ``sample`` or ``hidden_states`` and ``timestep`` where they are not positional.
         work: The other work; None for a network step.
         between_steps: Whether the lane comes back with a step right after this work.
+        worn: What the network shall wear for it; None = whatever it wears.
     """
 
     def __init__(
@@ -35,28 +49,41 @@ class Call:
         work: Callable[[], Any] | None = None,
         *,
         between_steps: bool = False,
+        worn: Worn | None = None,
     ) -> None:
+        self.worn = worn
         self.network, self.args, self.kwargs, self.work = network, args, kwargs or {}, work
         self.comes_back = between_steps or network is not None
         self.key: Hashable = None
         if network is not None:  # the timestep may differ in value and type: each sample brings its own
             rest = {name: value for name, value in self.kwargs.items() if name != TIMESTEP}
-            self.key = (id(network), len(args), *(_shape_of(part, self.size) for part in (args[:1], args[2:], rest)))
+            dress = None if worn is None else worn.key
+            self.key = (
+                id(network),
+                dress,
+                len(args),
+                *(_shape_of(part, self.size) for part in (args[:1], args[2:], rest)),
+            )
         self._done = threading.Event()
         self._result: Any = None
         self._error: BaseException | None = None
 
     @property
     def sample(self) -> torch.Tensor:
-        """What the network denoises."""
-        named = (self.kwargs[name] for name in SAMPLE_NAMES if name in self.kwargs)
-        sample: torch.Tensor = self.args[0] if self.args else next(named)
+        """What the network denoises; the first of it where the network takes a list, as Z-Image's does."""
+        sample: torch.Tensor = self._samples[0] if isinstance(self._samples, list) else self._samples
         return sample
 
     @property
     def size(self) -> int:
         """Samples in this call's batch."""
-        return int(self.sample.shape[0])
+        return len(self._samples)
+
+    @property
+    def _samples(self) -> torch.Tensor | list[torch.Tensor]:
+        named = (self.kwargs[name] for name in SAMPLE_NAMES if name in self.kwargs)
+        samples: torch.Tensor | list[torch.Tensor] = self.args[0] if self.args else next(named)
+        return samples
 
     def finish(self, result: Any) -> None:
         """Hands the waiting lane its result."""
@@ -111,6 +138,8 @@ def _timesteps(call: Call) -> torch.Tensor:
 def _joined(values: Sequence[Any], sizes: Sequence[int]) -> Any:
     if isinstance(values[0], torch.Tensor):
         return torch.cat(list(values)) if _is_batched(values[0], sizes[0]) else values[0]
+    if _is_list_of_samples(values[0], sizes[0]):
+        return [tensor for value in values for tensor in value]
     if isinstance(values[0], dict):
         return {name: _joined([value[name] for value in values], sizes) for name in values[0]}
     return values[0]
@@ -121,9 +150,16 @@ def _is_batched(tensor: torch.Tensor, size: int) -> bool:
     return tensor.ndim > 0 and tensor.shape[0] == size
 
 
+def _is_list_of_samples(value: Any, size: int) -> bool:
+    """Whether a list has a tensor for each sample. Their lengths may differ: the network itself fills them up."""
+    return isinstance(value, list) and len(value) == size and all(isinstance(one, torch.Tensor) for one in value)
+
+
 def _cut(output: Any, start: int, size: int) -> Any:
-    if isinstance(output, torch.Tensor):
+    if isinstance(output, (torch.Tensor, list)):
         return output[start : start + size]
+    if isinstance(output, dict):  # diffusers' own kind of result: by name, and by number
+        return type(output)(**{name: _cut(part, start, size) for name, part in output.items()})
     return tuple(_cut(part, start, size) for part in output)
 
 
@@ -133,6 +169,8 @@ def _shape_of(value: Any, size: int) -> Hashable:
         if _is_batched(value, size):
             return (tuple(value.shape[1:]), value.dtype, value.device)
         return (tuple(value.shape), fingerprint(value.reshape(-1)), value.device)
+    if _is_list_of_samples(value, size):
+        return tuple({(tensor.ndim, *tensor.shape[1:], tensor.dtype, tensor.device) for tensor in value})
     if isinstance(value, dict):
         return tuple((name, _shape_of(part, size)) for name, part in sorted(value.items()))
     if isinstance(value, (list, tuple)):

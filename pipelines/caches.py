@@ -58,10 +58,20 @@ class TensorCache:
             self._entries.clear()
             self._bytes = 0
 
+    def forget(self, model_key: Hashable) -> None:
+        """Forgets the results of one model: those whose key has its key inside."""
+        with self._lock:
+            for key in [key for key in self._entries if _mentions(key, model_key)]:
+                self._bytes -= self._entries.pop(key)[1]
+
     @property
     def bytes(self) -> int:
         """What the entries take now."""
         return self._bytes
+
+
+def _mentions(key: Hashable, model_key: Hashable) -> bool:
+    return key is model_key or (isinstance(key, tuple) and any(_mentions(part, model_key) for part in key))
 
 
 def bytes_of(value: Any) -> int:

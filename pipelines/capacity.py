@@ -36,8 +36,10 @@ def free_bytes(device: torch.device, cgroup: Path = _CGROUP) -> int:
             but for the file cache).
     """
     if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return int(free) + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        free, whole = torch.cuda.mem_get_info(device)
+        allocated = torch.cuda.memory_allocated(device)
+        allowed = int(whole * torch.cuda.get_per_process_memory_fraction(device))  # this process may be capped
+        return min(int(free) + torch.cuda.memory_reserved(device) - allocated, allowed - allocated)
     return min([int(psutil.virtual_memory().available), *_left_in_container(cgroup)])
 
 

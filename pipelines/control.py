@@ -1,18 +1,26 @@
-"""What may be asked of a generation while it runs: leave a picture out, pause, go on."""
+"""What passes between a generation and whoever started it: wishes in, and how the loading of its model goes out."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .events import ModelLoading
 
 
 class Control:
     """Wishes about one generation, heeded before its next step; safe to use from any thread, never waits.
 
     Made by whoever starts the generation and handed to ``generate``; wishes uttered before it starts count too.
+
+    Args:
+        loading: Told how the loading of its model goes, where it must be loaded; called from another thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loading: Callable[[ModelLoading], None] | None = None) -> None:
+        self._loading = loading
         self._lock = threading.Lock()
         self._skipped: frozenset[int] = frozenset()
         self._paused = False
@@ -48,6 +56,11 @@ class Control:
         """Calls ``heed`` now and after each wish; the generation's side of it."""
         self._heed = heed
         heed()
+
+    def tell_loading(self, event: ModelLoading) -> None:
+        """Says how the loading goes; the generation's side of it."""
+        if self._loading is not None:
+            self._loading(event)
 
     def _tell(self) -> None:
         heed = self._heed

@@ -20,8 +20,8 @@ from typing import Any, Final, TypeVar
 
 import torch
 
-from .batching import Call, join_calls
-from .errors import Cancelled, GenerationError
+from .batching import Call, Worn, join_calls
+from .errors import Cancelled, GenerationError, ReverieError
 from .memory import first_that_fits
 from .threads import StepThreads
 from .turns import Turns
@@ -65,13 +65,15 @@ class Lane:
         result: T = call.wait()
         return result
 
-    def denoise(self, network: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Runs one step of the network, in company where shapes agree.
+    def denoise(
+        self, network: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], worn: Worn | None = None
+    ) -> Any:
+        """Runs one step of the network, in company where shapes, and what it wears, agree.
 
         Raises:
             Cancelled: The lane was cancelled before the step ended.
         """
-        call = Call(network=network, args=args, kwargs=kwargs)
+        call = Call(network=network, args=args, kwargs=kwargs, worn=worn)
         if self.alone:
             call.key = id(self)
         self._engine.park(self, call)
@@ -210,7 +212,7 @@ class Engine:
                 if lane.cancelled:
                     call.fail(Cancelled("The picture was stopped."))
                 elif isinstance(result, BaseException):
-                    call.fail(result if isinstance(result, GenerationError) else _as_failure(result))
+                    call.fail(result if isinstance(result, ReverieError) else _as_failure(result))
                 else:
                     call.finish(result)
             self._idle_since = time.monotonic()
@@ -218,6 +220,8 @@ class Engine:
     def _step(self, calls: list[Call]) -> list[Any]:
         """All together; where memory does not suffice, in ever smaller batches, at last with all else set aside."""
         key = calls[0].key
+        if calls[0].worn is not None:
+            calls[0].worn.put_on()
         sizes = [min(len(calls), self._fitting.get(key, len(calls)))]
         while sizes[-1] > 1:
             sizes.append(sizes[-1] // 2)

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoading:
+    """The generation waits for its model; told through its :class:`~pipelines.control.Control`, ahead of every event.
+
+    Attributes:
+        model: The model's id.
+        done: How much of it is there, 0 … 1.
+        what: What is being done, in a person's words.
+    """
+
+    model: str
+    done: float
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +65,14 @@ class ImageFinished:
         index: Which picture of the request, from 0.
         image: The picture, mode RGB, exactly the size asked for.
         seed: The seed that makes this picture alone.
+        files: Hashes of what it was made with besides the model, as A1111 tells them: ``lora:`` and a name to twelve
+            hexadecimal digits, ``vae:`` and a name to ten.
     """
 
     index: int
     image: Image.Image = field(repr=False)
     seed: int
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

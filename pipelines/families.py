@@ -27,6 +27,13 @@ class Family:
         samplers: The samplers it can draw with; empty = all. Flow matching has its own, without schedules.
         size_step: Sides are multiples of this: the VAE's shrinking × the patch of a transformer.
         half: What its networks are run in on CUDA: ``float16`` or ``bfloat16``.
+        prediction_type: What its network foretells: ``epsilon``, ``v_prediction`` or ``flow``.
+        clip_skip: Whether leaving out the text encoder's last layers means anything to it.
+        config: Folder under ``presets/components`` with the configurations of its single files; empty = none.
+        original: Whether its checkpoints are also found as one file in the original layout.
+        guidance: What its pipelines call a request's ``guidance_scale``: that, or ``true_cfg_scale``; ``zero_is_off``
+            = that, but 0 where the request says 1, since theirs is one less than Ho & Salimans' (2022).
+        variants: Request fields that suit a variant better than ``defaults``, by its name.
     """
 
     id: str
@@ -38,6 +45,12 @@ class Family:
     samplers: Sequence[str] = ()
     size_step: int = SIZE_STEP
     half: str = "float16"
+    prediction_type: str = "epsilon"
+    clip_skip: bool = False
+    config: str = ""
+    original: bool = False
+    guidance: str = "guidance_scale"
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def check_scheduler(self, name: str) -> None:
         """Refuses a sampler that this family cannot draw with.

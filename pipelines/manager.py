@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING, Literal
 from .control import Control
 from .errors import InvalidRequest, ReverieError
 from .events import GenerationEvent
+from .extras import ExtraFile
+from .hub import Hub
 from .models import STARTER_ID, Catalogue, ModelInfo
+from .plans import Machine, Plan, Wishes
+from .refiner_rules import check_refiner, wants_refiner
 from .request import GenerationRequest
 
 if TYPE_CHECKING:
+    from .kept_models import KeptState
     from .workshop import Workshop
 
 
@@ -29,6 +34,8 @@ class PipelineManager:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         previews: Whether steps carry a preview of the clean guess; ``fine`` = by the small decoder in the model's
             folder ``taesd``, where it has one.
+        wishes: What is wanted otherwise than the program would choose for this machine.
+        hub: Where models are taken from that a request names by their Hub id; None = nowhere, no such model is known.
 
     Raises:
         ModelError: One of ``models_dirs`` is no folder.
@@ -40,21 +47,71 @@ class PipelineManager:
         *,
         device: str = "auto",
         previews: bool | Literal["fine"] = True,
+        wishes: Wishes = Wishes(),  # noqa: B008 - frozen
+        hub: Hub | None = Hub(),  # noqa: B008 - looks at nothing until it is asked
     ) -> None:
-        self._catalogue = Catalogue(models_dirs)
-        self._device = device
+        self._catalogue = Catalogue(models_dirs, hub=hub)
+        self._device, self._wishes = device, wishes
         self._previews: bool | Literal["fine"] = previews
         self._opening = threading.Lock()
         self._workshop: Workshop | None = None
         self._status = "Starting…"
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What there is: models, what cannot be used and why, LoRAs, embeddings, VAEs."""
+        return self._catalogue
 
     def models(self) -> list[ModelInfo]:
         """Lists what a request's ``model`` can name, the starter first; found without loading."""
         return self._catalogue.models()
 
     def status(self) -> str:
-        """One short sentence on what the manager is doing, for the page's top bar."""
-        return self._status
+        """One short sentence on what the manager is doing, for the page's top bar; waiting ends with an ellipsis."""
+        loading = next((one for one in self.kept() if one.loading is not None), None)
+        if loading is None or loading.loading is None:
+            return self._status
+        return f"Loading {loading.id}, {loading.loading:.0%}…"
+
+    def kept(self) -> list[KeptState]:
+        """What is in memory, or on its way there."""
+        return [] if self._workshop is None else self._workshop.kept.states()
+
+    def plan(self, info: ModelInfo) -> Plan | None:
+        """How a model is run, or would be if it were loaded now; None before torch is here, or what it is like."""
+        if self._workshop is None or not info.tasks:
+            return None
+        loaded = next((one.model for one in self.kept() if one.id == info.id and one.model is not None), None)
+        return loaded.plan if loaded is not None and loaded.plan is not None else self._workshop.plan(info)
+
+    def hardware(self) -> Machine | None:
+        """What pictures are made on, measured; None before torch is here."""
+        return None if self._workshop is None else self._workshop.machine()
+
+    def budget(self) -> int:
+        """Bytes that loaded models may take together, in main memory and on the card."""
+        return 0 if self._workshop is None else self._workshop.budget.ram + self._workshop.budget.card
+
+    def unload(self, model_id: str) -> bool:
+        """Drops a model that nobody uses; tells whether it is gone from memory."""
+        return self._workshop is None or self._workshop.kept.unload(model_id)
+
+    def loras(self) -> list[ExtraFile]:
+        """Lists the LoRAs that a request can name."""
+        return self._catalogue.loras()
+
+    def vaes(self) -> list[ExtraFile]:
+        """Lists the VAE files that a request can name."""
+        return self._catalogue.vaes()
+
+    def embeddings(self) -> list[ExtraFile]:
+        """Lists the learnt words that a prompt can use."""
+        return self._catalogue.embeddings()
+
+    def put_away_extras(self) -> None:
+        """Puts away the LoRAs and VAEs that no picture uses now; the networks are then what they were before."""
+        if self._workshop is not None:
+            self._workshop.put_away_extras()
 
     def generate(
         self, request: GenerationRequest, *, owner: str = "", control: Control | None = None
@@ -82,7 +139,10 @@ class PipelineManager:
             able = next((other.id for other in self.models() if request.task in other.tasks), STARTER_ID)
             raise InvalidRequest("model", f"model is {info.id!r}, which cannot do {request.task}; choose {able!r}.")
         self._catalogue.family(info).check_scheduler(request.scheduler)
-        run = self._open().run(info, request, owner=owner, control=control, previews=self._previews)
+        refiner = self._catalogue.find(request.refiner) if wants_refiner(request) else None
+        if refiner is not None:
+            check_refiner(request, info, refiner, self._catalogue.family(info))
+        run = self._open().run(info, request, owner=owner, control=control, previews=self._previews, refiner=refiner)
         yield from run.events()
 
     def fits(self, requests: Sequence[GenerationRequest]) -> bool:
@@ -93,8 +153,7 @@ class PipelineManager:
         """
         if len(requests) < 2 or self._workshop is None:
             return True
-        native = [self._catalogue.find(request.model).native_size for request in requests]
-        return self._workshop.fits([(request, size) for request, size in zip(requests, native, strict=True)])
+        return self._workshop.fits([(request, self._catalogue.find(request.model)) for request in requests])
 
     def warm_up(self) -> None:
         """Imports torch and loads the starter model, so that the first picture starts at once."""
@@ -118,5 +177,5 @@ class PipelineManager:
             if self._workshop is None:
                 from .workshop import Workshop  # torch and diffusers come in here, behind the page
 
-                self._workshop = Workshop(self._catalogue, self._device)
+                self._workshop = Workshop(self._catalogue, self._device, self._wishes)
             return self._workshop

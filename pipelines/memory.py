@@ -56,7 +56,7 @@ def free_memory() -> None:
 @contextlib.contextmanager
 def tiled(vae: Any) -> Iterator[None]:
     """Lets a VAE work tile by tile and picture by picture, and afterwards as before."""
-    if not hasattr(vae, "enable_tiling"):
+    if not hasattr(vae, "enable_tiling") or getattr(vae, "use_tiling", False):  # it cannot, or its plan says so anyway
         yield
         return
     vae.enable_tiling()

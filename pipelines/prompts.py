@@ -17,8 +17,8 @@ def encode_prompts(
     """Encodes both prompts; call it on the engine thread, since tokenizers and encoders are shared.
 
     Stable Diffusion 1.x/2.x: as diffusers does where the text fits, else in chunks of the encoder's length laid end
-    to end (as A1111 does, so that nothing is cut). Stable Diffusion XL and 3, Flux: diffusers' own ``encode_prompt``.
-    Flux has its guidance trained in and takes no negative prompt.
+    to end (as A1111 does, so that nothing is cut). All others: diffusers' own ``encode_prompt``. Flux has its guidance
+    trained in and takes no negative prompt.
 
     Args:
         pipeline: A pipeline that holds the tokenizer and the real text encoder.
@@ -32,7 +32,7 @@ def encode_prompts(
         Keyword arguments for the pipeline's call.
     """
     guided = guidance_scale > 1.0
-    if getattr(pipeline, "tokenizer_2", None) is not None:
+    if getattr(pipeline, "tokenizer_2", None) is not None or not hasattr(pipeline, "maybe_convert_prompt"):
         key = (model_key, "prompts", prompt, negative_prompt if guided else None)
         return cache.get(key, lambda: _by_diffusers(pipeline, prompt, negative_prompt, guided=guided))
 
@@ -52,7 +52,15 @@ def encode_prompts(
 
 def _by_diffusers(pipeline: Any, prompt: str, negative_prompt: str, *, guided: bool) -> dict[str, Any]:
     """Both prompts as the pipeline's own encoders understand them."""
-    if "negative_prompt" not in inspect.signature(pipeline.encode_prompt).parameters:
+    known = inspect.signature(pipeline.encode_prompt).parameters
+    if "prompt_embeds_mask" in known:
+        return _with_masks(pipeline, prompt, negative_prompt if guided else None)
+    if "num_images_per_prompt" not in known:  # Z-Image: a list of embeddings, each as long as its prompt
+        both = pipeline.encode_prompt(
+            prompt=prompt, negative_prompt=negative_prompt, do_classifier_free_guidance=guided
+        )
+        return dict(zip(("prompt_embeds", "negative_prompt_embeds"), both, strict=True))
+    if "negative_prompt" not in known:
         embeddings, pooled, _places = pipeline.encode_prompt(prompt=prompt, prompt_2=None)
         return {"prompt_embeds": embeddings, "pooled_prompt_embeds": pooled}
     names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
@@ -65,6 +73,16 @@ def _by_diffusers(pipeline: Any, prompt: str, negative_prompt: str, *, guided: b
         **others,
     )
     return {name: value for name, value in zip(names, encoded, strict=True) if value is not None}
+
+
+def _with_masks(pipeline: Any, prompt: str, negative_prompt: str | None) -> dict[str, Any]:
+    """Qwen-Image's: embeddings, and which of them count, None = all."""
+    positive, used = pipeline.encode_prompt(prompt=prompt)
+    encoded = {"prompt_embeds": positive, "prompt_embeds_mask": used}
+    if negative_prompt is not None:
+        negative, used = pipeline.encode_prompt(prompt=negative_prompt)
+        encoded |= {"negative_prompt_embeds": negative, "negative_prompt_embeds_mask": used}
+    return encoded
 
 
 def _encode(pipeline: Any, text: str) -> torch.Tensor:

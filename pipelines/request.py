@@ -14,6 +14,7 @@ from typing_extensions import Self
 
 from .errors import InvalidRequest
 from .images import check_pixels, to_rgb
+from .lora_tags import MOST_ROWS, LoraUse, parse_use, read_tags
 
 Task = Literal["text_to_image", "image_to_image", "inpaint"]
 
@@ -21,6 +22,8 @@ LARGEST_SEED: Final = 2**32 - 1
 LARGEST_PROMPT: Final = 20_000
 SIZE_STEP: Final = 8
 """The VAE shrinks pictures by 8 (Rombach et al. 2022, f = 8), so sides are its multiples."""
+
+FileName = Annotated[str, Field(max_length=1000)]
 
 Side = Annotated[int, Field(ge=64, le=2048, multiple_of=SIZE_STEP)]
 
@@ -41,6 +44,11 @@ class GenerationRequest(BaseModel):
         height: As ``width``.
         num_images_per_prompt: Pictures to make, 1 … 10.
         model: An id from ``PipelineManager.models()``; None = the starter model.
+        loras: At most five LoRAs with their weights, -2 … 2, beside those that the prompt names by ``<lora:name:0.8>``
+            (at most 16); also as ``name:0.8`` or mappings of ``name`` and ``weight``.
+        vae: A VAE's name; None = the one that belongs to the model; ``taesd`` = the small, quick one.
+        refiner: A model of the refiner family, which takes over for the last steps; None = none.
+        refiner_switch: The share of the steps after which it does, 0.5 … 1.
         deterministic: Never share a network call with other pictures: each is then bit-identical to a bare diffusers
             call, also in company; slower where a GPU would have room for several.
     """
@@ -58,6 +66,10 @@ class GenerationRequest(BaseModel):
     height: Side | None = None
     num_images_per_prompt: Annotated[int, Field(ge=1, le=10)] = 1
     model: str | None = None
+    loras: tuple[LoraUse, ...] = ()
+    vae: FileName | None = None
+    refiner: FileName | None = None
+    refiner_switch: Annotated[float, Field(ge=0.5, le=1.0, allow_inf_nan=False)] = 0.8
     deterministic: bool = False
 
     def __init__(self, **values: Any) -> None:
@@ -67,7 +79,9 @@ class GenerationRequest(BaseModel):
             raise _one_sentence(type(self), error) from None
 
     @field_validator(
-        "num_inference_steps", "guidance_scale", "seed", "width", "height", mode="before", check_fields=False
+        *("num_inference_steps", "guidance_scale", "seed", "width", "height", "refiner_switch"),
+        mode="before",
+        check_fields=False,
     )
     @classmethod
     def _not_a_switch(cls, value: Any) -> Any:
@@ -78,7 +92,27 @@ class GenerationRequest(BaseModel):
     def _has_text(cls, prompt: str) -> str:
         if not prompt.strip():
             raise ValueError("prompt is empty; say what you want to see.")
+        read_tags(prompt)
         return prompt
+
+    @field_validator("loras", mode="before")
+    @classmethod
+    def _few_loras(cls, loras: Any) -> tuple[LoraUse, ...]:
+        rows = [loras] if isinstance(loras, (str, dict, LoraUse)) else loras
+        if rows is None:
+            return ()
+        if not isinstance(rows, (list, tuple)):
+            raise ValueError(f"loras is a {type(rows).__name__}; give a list of names with weights.")
+        if len(rows) > MOST_ROWS:
+            raise ValueError(
+                f"loras has {len(rows)} rows; give at most {MOST_ROWS}, and more as <lora:name:0.8> in prompt."
+            )
+        return tuple(_lora_use(row) for row in rows)
+
+    @field_validator("vae", "refiner", mode="before")
+    @classmethod
+    def _none_where_empty(cls, name: Any) -> Any:
+        return None if isinstance(name, str) and name.strip().lower() in ("", "automatic", "none") else name
 
     @field_validator("scheduler")
     @classmethod
@@ -178,6 +212,16 @@ class InpaintRequest(ImageToImageRequest):
         if not self.mask_image.getbbox():
             raise ValueError("mask_image is empty; paint over the part that should change.")
         return self
+
+
+def _lora_use(row: Any) -> LoraUse:
+    if isinstance(row, str):
+        return parse_use(row)
+    if isinstance(row, LoraUse):
+        return row
+    if isinstance(row, dict) and all(isinstance(name, str) for name in row):
+        return LoraUse(**row)
+    raise ValueError(f"loras has a {type(row).__name__} in it; write each as 'name:0.8'.")
 
 
 def _checked(image: Any, parameter: str) -> Image.Image:

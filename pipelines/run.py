@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -21,13 +23,17 @@ from .events import (
     GenerationStarted,
     ImageFinished,
     ImageSkipped,
+    ModelLoading,
     StepCompleted,
 )
+from .fitting import Fitter, Fitting
 from .framing import Frame, frame_for
+from .kept_models import Progress, Stopped
 from .loading import LoadedModel
 from .memory import smaller_size
+from .models import STARTER_ID
 from .picture import count_steps, paint
-from .prompts import encode_prompts
+from .refining import Refining
 from .request import GenerationRequest
 from .seeds import resolve_seeds
 
@@ -40,26 +46,33 @@ class Run:
 
     Args:
         engine: Where the networks live.
-        model: Gives the loaded model; called on the run's thread.
+        lend: Lends the loaded model, telling how its loading goes; called on the run's thread.
         request: What is asked for.
         cache: Results that need not be made twice.
+        fitter: Finds the LoRAs, words and VAE that it names.
         owner: On whose behalf the engine is used.
         control: Wishes to heed on the way.
         previews: Whether steps carry a preview; ``fine`` = by the model's small decoder, where it has one.
+        lend_refiner: Lends the model that takes over for the last steps; None = none does.
     """
 
     def __init__(
         self,
         engine: Engine,
-        model: Callable[[], LoadedModel],
+        lend: Callable[[Progress, Stopped], contextlib.AbstractContextManager[LoadedModel]],
         request: GenerationRequest,
         cache: TensorCache,
+        fitter: Fitter,
         *,
         owner: str = "",
         control: Control | None = None,
         previews: PreviewChoice = True,
+        lend_refiner: Callable[[Progress, Stopped], contextlib.AbstractContextManager[LoadedModel]] | None = None,
     ) -> None:
-        self._engine, self._model, self._request, self._cache = engine, model, request, cache
+        self._lend_refiner = lend_refiner
+        self._refining: Refining | None = None
+        self._engine, self._lend, self._request, self._cache = engine, lend, request, cache
+        self._fitter = fitter
         self._owner, self._control, self._previews = owner, control or Control(), previews
         self._events: queue.SimpleQueue[GenerationEvent | ReverieError] = queue.SimpleQueue()
         self._stopped = False
@@ -96,7 +109,12 @@ class Run:
     def _conduct(self) -> None:
         began = time.perf_counter()
         try:
-            self._paint_all(self._model())
+            with contextlib.ExitStack() as lent:
+                model = lent.enter_context(self._lend(self._tell_loading, self._is_unwanted))
+                if self._lend_refiner is not None:
+                    refiner = lent.enter_context(self._lend_refiner(self._tell_loading, self._is_unwanted))
+                    self._refining = Refining(refiner, self._request.refiner_switch)
+                self._paint_all(model)
             self._events.put(GenerationFinished(time.perf_counter() - began))
         except OutOfMemory:
             self._events.put(OutOfMemory(self._too_large_for_memory()))
@@ -106,6 +124,13 @@ class Run:
             failure = GenerationError(f"The picture could not be made ({type(error).__name__}: {error}).")
             failure.__cause__ = error
             self._events.put(failure)
+
+    def _tell_loading(self, done: float, what: str) -> None:
+        self._control.tell_loading(ModelLoading(self._request.model or STARTER_ID, done, what))
+
+    def _is_unwanted(self) -> bool:
+        """Whether nobody waits for any picture of this request."""
+        return self._stopped or len(self._control.skipped) >= self._request.num_images_per_prompt
 
     def _too_large_for_memory(self) -> str:
         width, height = self._size
@@ -119,7 +144,13 @@ class Run:
         frame = frame_for(self._request, model.info.native_size, model.size_step)
         self._size = frame.size
         seeds = resolve_seeds(self._request.seed, self._request.num_images_per_prompt)
-        self._events.put(GenerationStarted(seeds, count_steps(model, self._request)))
+        self._events.put(GenerationStarted(seeds, count_steps(model, self._request, self._refining)))
+        with self._fitter.fitted(model, self._request) as (fitting, load):
+            self._paint_waves(model, frame, seeds, fitting, load)
+
+    def _paint_waves(
+        self, model: LoadedModel, frame: Frame, seeds: tuple[int, ...], fitting: Fitting, load: Callable[[Lane], None]
+    ) -> None:
         embeddings: dict[str, Any] = {}
         together = pictures_together(frame.working_size, len(seeds), self._engine.largest_batch)
         for first in range(0, len(seeds), together):
@@ -127,8 +158,13 @@ class Run:
             self._open_lanes(indices)
             try:
                 if first == 0:
-                    embeddings = self._lanes[first].run(lambda: self._embeddings(model), between_steps=True)
-                self._paint_wave(model, frame, embeddings, seeds)
+                    load(self._lanes[first])
+                    encode = partial(fitting.embeddings, model, self._request, self._cache)
+                    embeddings = self._lanes[first].run(encode, between_steps=self._refining is None)
+                    if self._refining is not None:
+                        tell = partial(self._refining.told, fitting.prompt, self._request, self._cache)
+                        self._refining = self._lanes[first].run(tell, between_steps=True)
+                self._paint_wave(model, frame, embeddings, seeds, fitting)
             finally:
                 for lane in self._lanes.values():
                     lane.close()
@@ -142,13 +178,9 @@ class Run:
         self._lanes = dict(zip(indices, lanes, strict=True))
         self._control.follow(self._heed)
 
-    def _embeddings(self, model: LoadedModel) -> dict[str, Any]:
-        request = self._request
-        pipeline = model.pipeline(request.task, scheduler=None)
-        texts = request.prompt, request.negative_prompt
-        return encode_prompts(pipeline, *texts, request.guidance_scale, self._cache, model.key)
-
-    def _paint_wave(self, model: LoadedModel, frame: Frame, embeddings: dict[str, Any], seeds: tuple[int, ...]) -> None:
+    def _paint_wave(
+        self, model: LoadedModel, frame: Frame, embeddings: dict[str, Any], seeds: tuple[int, ...], fitting: Fitting
+    ) -> None:
         failures: list[BaseException] = []
 
         def paint_one(index: int, lane: Lane) -> None:
@@ -159,8 +191,9 @@ class Run:
 
             try:
                 seed = seeds[index]
-                image = paint(model, self._request, frame, embeddings, seed, lane, self._cache, on_step)
-                self._events.put(ImageFinished(index, image, seed))
+                worn = (on_step, fitting, self._refining)
+                image = paint(model, self._request, frame, embeddings, seed, lane, self._cache, *worn)
+                self._events.put(ImageFinished(index, image, seed, fitting.files))
             except Cancelled as stop:
                 if index in self._control.skipped and not self._stopped:
                     self._events.put(ImageSkipped(index))

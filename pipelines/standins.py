@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from .batching import Worn
 from .caches import TensorCache, fingerprint
 from .denoiser import Lane
 from .errors import GenerationError
@@ -37,11 +38,22 @@ class StandIn(torch.nn.Module):
 
 
 class SharedDenoiser(StandIn):
-    """Stands for the U-Net or transformer: each forward is one step, taken in company."""
+    """Stands for the U-Net or transformer: each forward is one step, taken in company.
+
+    Args:
+        network: The real network.
+        lane: Where its calls are parked.
+        worn: What it shall wear for them.
+        **known: As for :class:`StandIn`.
+    """
+
+    def __init__(self, network: torch.nn.Module, lane: Lane, worn: Worn | None = None, **known: object) -> None:
+        super().__init__(network, lane, worn=worn, **known)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Parks the call and gives this lane's slice of the result."""
-        return self.__dict__["lane"].denoise(self.__dict__["network"], args, kwargs)
+        own = self.__dict__
+        return own["lane"].denoise(own["network"], args, kwargs, own["worn"])
 
     def cache_context(self, *_args: Any, **_kwargs: Any) -> contextlib.AbstractContextManager[None]:
         """Does nothing: diffusers would note on the network, which others share, whose call it is in."""
@@ -125,6 +137,7 @@ def finite(vae: Any, work: Callable[..., Any], tensor: torch.Tensor, *args: Any,
 
 def _is_finite(result: Any) -> bool:
     """Looks at the picture in a decoder's result, at the distribution's parameters in an encoder's."""
-    first = result[0] if isinstance(result, tuple) else getattr(result, "latent_dist", None) or result.sample
+    named = next((name for name in ("latent_dist", "latents", "sample") if hasattr(result, name)), "")
+    first = getattr(result, named) if named else result[0]
     tensor: Any = getattr(first, "parameters", first)
     return bool(torch.isfinite(tensor).all())

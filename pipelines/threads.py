@@ -49,5 +49,6 @@ class StepThreads:
         if not isinstance(network, torch.nn.Module):
             return 0
         if network not in self._weights:
-            self._weights[network] = sum(weight.numel() for weight in network.parameters())
+            own = (weight for name, weight in network.named_parameters() if ".lora_" not in name)
+            self._weights[network] = sum(weight.numel() for weight in own)  # whatever it wears when first counted
         return self._weights[network]

@@ -14,6 +14,7 @@ from diffusers import AutoencoderTiny
 from PIL import Image
 from safetensors import SafetensorError
 
+from .building import load_pretrained
 from .denoiser import Lane
 from .errors import ModelError
 from .memory import free_memory, is_out_of_memory
@@ -52,9 +53,7 @@ def load_tiny_decoder(model: Path, channels: int, device: torch.device, dtype: t
                 f"the {TINY_DECODER} of model {model.name!r} is for {made_for} latent channels, and the model has "
                 f"{channels}; {remedy}"
             )
-        network: AutoencoderTiny = AutoencoderTiny.from_pretrained(
-            folder, torch_dtype=dtype, local_files_only=True, use_safetensors=True
-        )
+        network: AutoencoderTiny = load_pretrained(AutoencoderTiny, folder, dtype, label="it")
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(f"the {TINY_DECODER} of model {model.name!r} cannot be loaded ({reason}); {remedy}") from error

@@ -29,9 +29,9 @@ PARTS: dict[str, list[str]] = {
         "--no-parse-comments",
         "--violations",
     ],
-    "pytest": ["-m", "pytest"],
+    "pytest": ["-m", "pytest", "--numprocesses", "2", "--dist", "loadgroup", "--no-loadscope-reorder"],
 }
-"""Name → what Python is given; pytest is last, so that its summary is."""
+"""Name → what Python is given; pytest is last, so that its summary is. It has two processes, for two cores."""
 
 CHECKED = ("launch.py", "pipelines", "webui", "tests")
 """What the check for the oldest supported Python reads."""

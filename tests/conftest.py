@@ -113,12 +113,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> None:
-    """Leaves slow tests out unless asked for; whatever drives a browser is marked so, and runs last."""
+    """Leaves slow tests out unless asked for; whatever drives a browser is marked so, and runs last.
+
+    Where two processes share the tests, each takes whole files; one begins with all that drives a browser, so that
+    there is one Chromium at a time.
+    """
     slow = [item for item in items if item.get_closest_marker("slow") and not config.getoption("--slow")]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if item not in slow]
     for item in items:
         if {"page", "chromium"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    shared = hasattr(config, "workerinput")
+    items.sort(key=lambda item: (item.get_closest_marker("browser") is not None) != shared)
+    for item in items if shared else ():
+        group = "browser" if item.get_closest_marker("browser") else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))

@@ -14,6 +14,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
+from pydantic_core import to_jsonable_python
 
 from pipelines.request import ImageToImageRequest, InpaintRequest, TextToImageRequest
 from tests.studio import Studio
@@ -48,7 +49,7 @@ def test_there_are_three_endpoints_with_the_requests_fields_and_defaults(client:
                 assert told[name]["parameter_default"] is None
             else:
                 assert told[name]["parameter_has_default"]
-                assert told[name]["parameter_default"] == field.default
+                assert told[name]["parameter_default"] == to_jsonable_python(field.default)
 
 
 def test_words_become_png_files_with_the_recipe_inside(client: Client) -> None:

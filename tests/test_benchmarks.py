@@ -158,6 +158,7 @@ def test_the_gpu_table_runs_shrunk_on_the_cpu(shape: real_sizes.Shape, compiler:
         forwards=1,
         caps=(8,),
         compiler=compiler,
+        plans={name: gpu.PLANS[name] for name in ("layer by layer", "eight bits")},
     )
     result = gpu.measure(settings)
     values_of(result)
@@ -167,6 +168,8 @@ def test_the_gpu_table_runs_shrunk_on_the_cpu(shape: real_sizes.Shape, compiler:
         assert told[f"{kind}: pictures per second of 2 sharing ÷ one at a time"].value > 0
     assert told["bfloat16: VAE decode"].value > 0
     assert told["8 GiB: one picture under a cap"].met
+    for name in ("layer by layer", "eight bits"):
+        assert told[f"{name}: one picture"].value > 0
 
 
 def test_the_gpu_table_is_left_out_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -259,7 +259,7 @@ def test_nothing_is_drawn_where_nobody_looks(capsys):
 def test_the_documented_table_is_the_parser():
     text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     rows = {
-        re.findall(r"`(--[a-z-]+|PROMPT)", names)[0]: (set(re.findall(r"`(--[a-z-]+|PROMPT)", names)), sentence)
+        re.findall(r"`(--[a-z0-9-]+|PROMPT)", names)[0]: (set(re.findall(r"`(--[a-z0-9-]+|PROMPT)", names)), sentence)
         for names, sentence in re.findall(r"^\| (`.+?`) \| (.+) \|$", text, re.MULTILINE)
     }
     told = {}
@@ -276,6 +276,11 @@ def test_what_is_said_arrives():
         ["x", "--steps", "7", "--guidance-scale", "3", "--seed", "0", "--out", "o", "--models-dir", "m"]
     )
     assert said.fields == {"prompt": "x", "num_inference_steps": 7, "guidance_scale": 3.0, "seed": 0}
+    assert parse_generate(["x", "--lora", "ink:0.8", "--lora", "b", "--vae", "taesd"]).fields == {
+        "prompt": "x",
+        "loras": ["ink:0.8", "b"],
+        "vae": "taesd",
+    }
     assert (said.out, said.models_dir) == (Path("o"), (Path("m"),))
     with pytest.raises(CannotStart):
         parse_generate(["x", "y"])

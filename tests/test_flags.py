@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.plans import Wishes
 from tests.studio import ROOT
 from webui.flags import Flags, parse, parser
+from webui.memory_wishes import wishes_of
 from webui.refusal import CannotStart
 
 
@@ -19,7 +21,7 @@ def actions() -> dict[str, str]:
 
 def test_the_documented_table_is_the_parser() -> None:
     text = (ROOT / "docs" / "flags.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(--[a-z-]+)[^`]*` \| (.+) \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| `(--[a-z0-9-]+)[^`]*` \| (.+) \|$", text, re.MULTILINE)
     assert dict(rows) == actions()
     assert len(rows) == len(actions())
 
@@ -39,6 +41,8 @@ def test_everything_said_arrives() -> None:
             *("--host", "::1", "--port", "80", "--share", "--auth", "a:b", "--auth", "c:d:e", "--open"),
             *("--models-dir", "m1", "--models-dir", "m2", "--outputs-dir", "o", "--device", "mps"),
             *("--torch-index", "file:///wheels", "--at-once", "3"),
+            *("--precision", "bf16", "--offload", "group", "--attention", "xformers", "--vae-tiling", "on"),
+            *("--fp8", "--compile", "--models-memory", "1.5"),
         ]
     )
     assert said == Flags(
@@ -50,6 +54,13 @@ def test_everything_said_arrives() -> None:
         outputs_dir=Path("o"),
         device="mps",
         at_once=3,
+        precision="bf16",
+        offload="group",
+        attention="xformers",
+        vae_tiling="on",
+        fp8=True,
+        compile=True,
+        models_memory=1.5,
         torch_index="file:///wheels",
         open=True,
     )
@@ -65,6 +76,18 @@ def test_a_port_is_a_number_of_a_port(port: str) -> None:
 def test_how_many_at_once_is_a_number_that_makes_sense(count: str) -> None:
     with pytest.raises(CannotStart, match=r"--at-once.*from 1 to 64"):
         parse([f"--at-once={count}"])
+
+
+@pytest.mark.parametrize("size", ["-1", "nan", "inf", "4097", "", "much"])
+def test_memory_for_models_is_a_size(size: str) -> None:
+    with pytest.raises(CannotStart, match=r"--models-memory.*gigabytes from 0 to 4096"):
+        parse([f"--models-memory={size}"])
+
+
+def test_the_manager_is_told_what_the_flags_say() -> None:
+    said = ["--precision", "bf16", "--offload", "group", "--fp8", "--compile", "--models-memory", "2"]
+    assert wishes_of(parse(said)) == Wishes("bfloat16", "group", "auto", "auto", True, True, 2.0)
+    assert wishes_of(parse([])) == Wishes()
 
 
 @pytest.mark.parametrize("account", ["anna", "anna:", ":secret", ":"])

@@ -5,6 +5,7 @@ import pytest
 
 from pipelines.manager import PipelineManager
 from pipelines.preset import load_styles
+from webui.extras_form import first_extras
 from webui.form import NO_STYLE, REMEMBERED, first_values
 from webui.jobs import JobQueue
 from webui.library.store import Library
@@ -51,6 +52,9 @@ def test_what_was_remembered_comes_back(studio):
         "schedule": "DPM++ 2M Karras",
         "background": "#123456",
         "parent": "0123456789abcdef" * 2,
+        **first_extras(),
+        "lora_1_weight": -0.35,
+        "lora_2_on": False,
     }
     assert set(left) == set(REMEMBERED)
     assert recall(studio, json.loads(json.dumps(left))) == left

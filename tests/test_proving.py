@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from pipelines.events import ImageFinished
+from pipelines.hashes import WeightsHashes
 from pipelines.models import ModelInfo
 from pipelines.request import TextToImageRequest
 from tests.painter import PATIENCE, Painter, painted
 from webui.library.embed import Stamp, encode_picture
 from webui.library.recipe import write_recipe
-from webui.library.weights import WeightsHashes
 from webui.proving import Proofs
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from pipelines.events import ImageFinished
+from pipelines.hashes import WeightsHashes
 from pipelines.manager import PipelineManager
 from pipelines.request import ImageToImageRequest, InpaintRequest, TextToImageRequest
 from tests.libraries import opened, picture, smooth
@@ -21,7 +22,6 @@ from webui.library.infotext import write_infotext
 from webui.library.prove import changes, compare, machine_of, prove
 from webui.library.recipe import RecipeError
 from webui.library.store import Library
-from webui.library.weights import WeightsHashes
 
 START = smooth()
 MASK = Image.new("L", (64, 64), 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,8 +19,10 @@ from pipelines.samplers import schedule_choices
 from .dreaming import PRIVATE, wire_dreaming
 from .endpoints import add_endpoints
 from .examples import load_examples
+from .extras_rows import wire_extras
+from .fetching import Fetching
 from .flags import AT_ONCE
-from .form import REMEMBERED, model_values
+from .form import REMEMBERED
 from .hosts import ThisMachineOnly
 from .inspiring import wire_inspiring
 from .jobs import JobQueue
@@ -27,6 +30,7 @@ from .journal import Journal
 from .library.prove import machine_of
 from .library.store import Library
 from .memory import form_memory, gather_script, recall, recall_picture
+from .model_menu import SETTINGS, lacking_notes, settings_for
 from .owners import OwnerCookie
 from .panel import Panel, lay_out_panel
 from .picture_info_events import wire_picture_info
@@ -37,6 +41,7 @@ from .sizes import size_problems, stops
 from .source_events import show_source, source_places, wire_source
 from .stage import lay_out_easel, lay_out_results
 from .studio import Studio
+from .tabs.models import lay_out_models
 from .theme import HERE, head, make_theme
 from .topbar import lay_out_topbar
 from .varying import wire_variations
@@ -97,6 +102,11 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int
     """
     limit_decoding()  # for whatever Gradio opens by itself
     library = Library(outputs_dir)
+    catalogue = getattr(manager, "catalogue", None)
+    if catalogue is not None:
+        catalogue.hashes = library.weights  # one place remembers them, beside the pictures that name them
+        catalogue.keep_in(library.folder / ".library" / "models.json")
+        catalogue.look_behind()  # the page shows what is known of LoRAs by the time it is opened
 
     def keep(job: Job, event: ImageFinished) -> SavedPicture:
         model = studio.model(job.request.model)
@@ -124,6 +134,7 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int
         shared=shared,
         styles={style.id: style for style in styles},
         examples=load_examples(),
+        fetching=Fetching(catalogue) if catalogue is not None and catalogue.has_hub else None,
         problems=(*map(str, problems), *size_problems()),
     )
     for notice in studio.notices:
@@ -138,6 +149,7 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int
             with gr.Column(elem_id="stage"):
                 easel = lay_out_easel()
                 results = lay_out_results(studio)
+        lay_out_models()
         original = gr.State(None)
         wire_dreaming(studio, panel, easel, results)
         wire_wishes(studio, panel, results)
@@ -148,6 +160,7 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int
         wire_inspiring(studio, panel, results)
         _wire_tabs(panel)
         _wire_choices(studio, panel)
+        wire_extras(studio, page, panel.extras)
         _wire_memory(page, panel, easel, original)
         add_endpoints(studio)
     return page
@@ -186,20 +199,27 @@ def _wire_tabs(panel: Panel) -> None:
 def _wire_choices(studio: Studio, panel: Panel) -> None:
     """Another model brings its own settings and sizes, another sampler its own schedules."""
     fields = panel.fields
-    settings = ("num_inference_steps", "guidance_scale", "sampler", "schedule")
 
-    def choose_model(model_id: str) -> list[Any]:
-        values = model_values(studio, model_id)
-        updates = [gr.update(value=values[name]) for name in settings[:3]]
+    def choose_model(model_id: str, before: str, *given: Any) -> list[Any]:
+        values, note = settings_for(studio, model_id, before, dict(zip(SETTINGS, given, strict=True)))
+        updates = [gr.update(value=values[name]) for name in SETTINGS[:3]]
         updates.append(gr.update(choices=schedule_choices(values["sampler"]), value=values["schedule"]))
-        return [*updates, *_stops(studio, model_id)]
+        return [*updates, *_stops(studio, model_id), note]
 
     def choose_sampler(sampler: str) -> Any:
         choices = schedule_choices(sampler)
         return gr.update(choices=choices, value=choices[0][1])
 
-    outputs = [*(fields[name] for name in settings), fields["size"], fields["picture_size"]]
-    fields["model"].input(choose_model, fields["model"], outputs, queue=False, **PRIVATE)
+    own = [fields[name] for name in SETTINGS]
+    outputs = [*own, fields["size"], fields["picture_size"], panel.model_note]
+    told = [fields["model"], panel.model_before, *own]
+    before = "(model, _before, ...given) => [model, reverie.modelBefore(model), ...given]"
+    fields["model"].input(choose_model, told, outputs, js=before, queue=False, **PRIVATE)
+    lacking = partial(lacking_notes, studio)
+    fields["model"].change(
+        lacking, fields["model"], panel.task_note, js="(model) => { reverie.modelBefore(model); return model; }",
+        queue=False, **PRIVATE,
+    )  # fmt: skip
     fields["sampler"].input(choose_sampler, fields["sampler"], fields["schedule"], queue=False, **PRIVATE)
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from pipelines.errors import ReverieError
 from pipelines.events import GenerationStarted, ImageFinished, StepCompleted
+from pipelines.hashes import WeightsHashes
 from pipelines.images import open_upload
 from pipelines.manager import PipelineManager
 from pipelines.models import STARTER_ID, ModelInfo
@@ -24,12 +25,13 @@ from pipelines.request import GenerationRequest, ImageToImageRequest, InpaintReq
 from .generate_flags import GenerateFlags, flag_words
 from .library.embed import Stamp
 from .library.foreign import read_foreign
+from .library.foreign_extras import installed_of, without_missing
 from .library.formats import Saving
 from .library.keeping import Keeper
 from .library.picture import SavedPicture
 from .library.prove import machine_of, prove
 from .library.store import Library
-from .library.weights import WeightsHashes
+from .memory_wishes import wishes_of
 from .owners import LOCAL_OWNER
 from .places import models_dirs, outputs_dir
 from .progress_bar import ProgressBar
@@ -61,7 +63,8 @@ def generate(flags: GenerateFlags) -> int:
         if flags.recipe is not None and not flags.recipe.is_file():
             raise CannotStart(f"--recipe {flags.recipe} is not there; give a picture's file.")
         saving = _saving(flags)
-        with closing(PipelineManager(models_dirs(flags.models_dir), device=flags.device, previews=False)) as manager:
+        folders, wishes = models_dirs(flags.models_dir), wishes_of(flags)
+        with closing(PipelineManager(folders, device=flags.device, previews=False, wishes=wishes)) as manager:
             if flags.prove:
                 return _prove(flags, manager, bar)
             request, style = _request(flags, manager, bar)
@@ -155,10 +158,12 @@ def _request(flags: GenerateFlags, manager: PipelineManager, bar: ProgressBar) -
     fields: dict[str, Any] = {}
     task, style = "text_to_image", None
     if flags.recipe is not None:
-        read = read_foreign(flags.recipe, models, WeightsHashes())
+        read = read_foreign(flags.recipe, models, WeightsHashes(), installed_of(manager))
         if not read.fields:
             raise CannotStart(f"--recipe {flags.recipe.name} has no recipe that can be read; give another picture.")
         fields, task = dict(read.fields), read.task
+        if "prompt" in fields:
+            fields["prompt"] = without_missing(str(fields["prompt"]), manager.loras())
         if read.recipe is not None and "prompt" not in flags.fields:
             style = read.recipe.style  # its words are in the prompt already
         for near in read.approximated:

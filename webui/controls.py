@@ -18,6 +18,7 @@ HINTS: Final[Mapping[str, str]] = {
     "num_inference_steps": "How many times the picture is refined",
     "strength": "How much of the image is kept",
     "mask_blur": "Soft edge of the edit, in pixels",
+    "refiner_switch": "Share of the steps after which it takes over",
 }
 
 

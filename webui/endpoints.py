@@ -57,9 +57,11 @@ def _input(request_type: type[GenerationRequest], name: str) -> Any:
         return gr.File(type="filepath", label=name)
     field = request_type.model_fields[name]
     default = None if field.default is PydanticUndefined else field.default
-    words = {"bool": "boolean", "int": "integer", "float": "number"}
+    words = {"tuple": "array", "bool": "boolean", "int": "integer", "float": "number"}
     kind = next((word for python, word in words.items() if python in str(field.annotation)), "string")
-    return Api(default, {"type": kind, "description": name}, name)
+    default = list(default) if isinstance(default, tuple) else default
+    told: dict[str, Any] = {"type": kind, "description": name}
+    return Api(default, told | ({"items": {"type": "string"}} if kind == "array" else {}), name)
 
 
 def _handler(studio: Studio, request_type: type[GenerationRequest], files: gr.File) -> Callable[..., Any]:

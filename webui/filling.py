@@ -12,6 +12,7 @@ from pipelines.preset import take_style_off
 from pipelines.samplers import find_sampler, schedule_choices
 
 from .controls import image_strength_of
+from .extras_form import EXTRAS, filled_extras
 from .form import NO_STYLE
 from .sizes import stops
 
@@ -33,6 +34,7 @@ FILLED: Final = (
     "model",
     "sampler",
     "schedule",
+    *EXTRAS,
 )
 """The form's fields that a recipe can fill, in a fixed order."""
 
@@ -76,7 +78,7 @@ def settings_of(studio: Studio, told: Mapping[str, Any], task: str) -> dict[str,
         values |= {"sampler": choice.sampler.name, "schedule": choice.name}
     if told.get("model") in studio.models:
         values["model"] = told["model"]
-    return values
+    return values | filled_extras(studio, told)
 
 
 def form_updates(studio: Studio, values: Mapping[str, Any]) -> list[Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from .memory_flags import MemoryFlags, add_memory_flags
 from .refusal import CannotStart
 
 FIRST_PORT: Final = 7860
@@ -23,7 +24,7 @@ VERSION_FILE: Final = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(MemoryFlags):
     """The command line, checked; the attributes are the flags of ``python launch.py --help``.
 
     Attributes:
@@ -39,6 +40,8 @@ class Flags:
     auth: tuple[tuple[str, str], ...] = ()
     no_auth: bool = False
     models_dir: tuple[Path, ...] = ()
+    no_hub: bool = False
+    allow_downloads: bool = False
     outputs_dir: Path | None = None
     device: str = "auto"
     at_once: int = AT_ONCE
@@ -110,8 +113,19 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FOLDER",
-        help="Folder with models in diffusers' layout; may be given several times; without it the folder "
-        "models beside launch.py, where there is one.",
+        help="Folder with models, such as an installation of A1111 or ComfyUI; may be given several times; without it "
+        "the folder models beside launch.py, where there is one.",
+    )
+    made.add_argument(
+        "--no-hub",
+        action="store_true",
+        help="Knows no models by their Hub id (owner/name), neither to download nor from this machine's cache.",
+    )
+    made.add_argument(
+        "--allow-downloads",
+        action="store_true",
+        help="Lets visitors of a page that others can reach download models by their Hub id, too; otherwise only "
+        "whoever sits at this machine can.",
     )
     made.add_argument(
         "--outputs-dir",
@@ -120,6 +134,7 @@ def parser() -> argparse.ArgumentParser:
         help="Folder that finished pictures are kept in; without it the folder outputs beside launch.py.",
     )
     add_device(made)
+    add_memory_flags(made)
     made.add_argument(
         "--at-once",
         type=_count,

@@ -10,6 +10,7 @@ from pipelines.request import ImageToImageRequest
 from pipelines.samplers import find_sampler
 
 from .controls import image_strength_of, seed_of, whole
+from .extras_form import EXTRAS, asked_extras, first_extras
 from .sizes import LIKE_PICTURE, SQUARE, resolve_size
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ REMEMBERED: Final = (
     "schedule",
     "background",
     "parent",
+    *EXTRAS,
 )
 """The fields that a browser remembers, in a fixed order."""
 
@@ -61,6 +63,7 @@ def first_values(studio: Studio) -> dict[str, Any]:
         "model": model.id,
         "background": "#ffffff",
         "parent": "",
+        **first_extras(),
         **model_values(studio, model.id),
     }
 
@@ -108,4 +111,5 @@ def shared_fields(
         "height": height,
         "num_images_per_prompt": whole(values["num_images_per_prompt"]),
         "model": model.id,
+        **asked_extras(values),
     }

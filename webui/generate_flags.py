@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from .flags import Parser, add_device
+from .memory_flags import MemoryFlags, add_memory_flags
 from .refusal import CannotStart
 
 FIELDS: Final = {
@@ -23,6 +24,9 @@ FIELDS: Final = {
     "model": str,
     "strength": float,
     "mask_blur": int,
+    "vae": str,
+    "refiner": str,
+    "refiner_switch": float,
 }
 """Request fields that have a flag; the request itself knows their limits."""
 
@@ -40,7 +44,7 @@ SHORT: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class GenerateFlags:
+class GenerateFlags(MemoryFlags):
     """The command line of ``generate``, as far as it can be checked without loading anything.
 
     Attributes:
@@ -53,7 +57,7 @@ class GenerateFlags:
         prove: Whether to make the recipe's picture again and compare, instead of keeping it.
     """
 
-    fields: dict[str, Any]
+    fields: dict[str, Any] = field(default_factory=dict)
     recipe: Path | None = None
     image: Path | None = None
     mask: Path | None = None
@@ -81,7 +85,7 @@ def parse_generate(arguments: Sequence[str]) -> GenerateFlags:
         SystemExit: ``--help`` has been answered.
     """
     values = vars(generate_parser().parse_args(arguments))
-    fields = {name: values.pop(name) for name in ("prompt", *FIELDS)}
+    fields = {name: values.pop(name) for name in ("prompt", "loras", *FIELDS)}
     fields = {name: value for name, value in fields.items() if value is not None}
     if "prompt" not in fields and values["recipe"] is None:
         raise CannotStart('There is nothing to make; give a prompt, such as generate "a red circle", or --recipe.')
@@ -129,12 +133,23 @@ def _picture_flags(made: argparse.ArgumentParser) -> None:
         ("--height",): ("PIXELS", "Height of the picture, a multiple of 8; with --width."),
         ("--num-images-per-prompt", "--count"): ("NUMBER", "Pictures to make, 1 to 10; the next has the next seed."),
         ("--model",): ("NAME", "Model, as the page lists it; without it the starter."),
+        ("--vae",): ("NAME", "VAE file by its name, or taesd for the quick one; without it the model's own."),
+        ("--refiner",): ("NAME", "Refiner model for the last steps, as the page lists it."),
+        ("--refiner-switch",): ("NUMBER", "Share of the steps after which the refiner takes over, 0.5 to 1."),
         ("--strength",): ("NUMBER", "How much of --image may change, 0 to 1."),
         ("--mask-blur",): ("PIXELS", "Width of the soft edge of --mask, 0 to 64."),
     }
     for names, (value, sentence) in told.items():
         field = names[0].removeprefix("--").replace("-", "_")
         made.add_argument(*reversed(names), dest=field, type=FIELDS[field], metavar=value, help=sentence)
+    made.add_argument(
+        "--lora",
+        dest="loras",
+        action="append",
+        metavar="NAME:WEIGHT",
+        help="LoRA with its weight from -2 to 2, such as 'ink:0.8'; up to five times, as well as <lora:ink:0.8> in the "
+        "prompt.",
+    )
     made.add_argument("--style", metavar="NAME", help="Style to lay over the prompt, by its id or name.")
     made.add_argument("--image", type=Path, metavar="FILE", help="Picture to begin with.")
     made.add_argument(
@@ -178,7 +193,8 @@ def _file_flags(made: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FOLDER",
-        help="Folder with models in diffusers' layout; may be given several times.",
+        help="Folder with models, such as an installation of A1111 or ComfyUI; may be given several times.",
     )
     add_device(made)
+    add_memory_flags(made)
     made.add_argument("--torch-index", metavar="URL", help="As for the studio: where PyTorch is taken from.")

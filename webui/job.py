@@ -8,7 +8,14 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
 
 from pipelines.control import Control
-from pipelines.events import GenerationEvent, GenerationStarted, ImageFinished, ImageSkipped, StepCompleted
+from pipelines.events import (
+    GenerationEvent,
+    GenerationStarted,
+    ImageFinished,
+    ImageSkipped,
+    ModelLoading,
+    StepCompleted,
+)
 from pipelines.request import GenerationRequest
 from pipelines.seeds import resolve_seeds
 
@@ -65,6 +72,7 @@ class Job(Watched[JobView]):
         self._place = 0
         self._notices: tuple[str, ...] = ()
         self._error: str | None = None
+        self._loading: ModelLoading | None = None
         self._pictures = JobPictures(self.seeds, made or {}, skipped)
         self._steering = Steering()
         self._pace = Pace()
@@ -91,6 +99,7 @@ class Job(Watched[JobView]):
                 pictures=pictures,
                 stopping=self.stopping and not self.ended,
                 paused=self._paused and not self.ended,
+                loading=None if self.ended else self._loading,
             )
 
     @property
@@ -218,6 +227,13 @@ class Job(Watched[JobView]):
                 version = self._changes.version
             self._changes.wait(version)
 
+    def record_loading(self, event: ModelLoading) -> None:
+        """Takes in how the loading of its model goes; only the newest is of interest, so nothing is written down."""
+        with self._changes:
+            if not self.ended:
+                self._loading = event
+                self._changes.announce()
+
     def record_start(self, event: GenerationStarted, portion: range) -> None:
         """Takes in that some of its pictures are begun.
 
@@ -228,6 +244,7 @@ class Job(Watched[JobView]):
         with self._changes:
             if not self.ended:
                 self._pace.paint()
+                self._loading = None
                 self._pictures.start(event, portion)
                 self.add_notices(*event.notices)
                 self._append(event)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pipelines.events import ModelLoading
+
 from .library.picture import SavedPicture
 
 JobState = Literal["waiting", "running", "finished", "failed", "cancelled"]
@@ -51,6 +53,7 @@ class JobView:
         pictures: One for each seed.
         stopping: Asked to stop, and ending with the step it is at.
         paused: Stands still until its owner resumes it; ``state`` stays what it was.
+        loading: How the loading of its model goes, while it waits for that.
     """
 
     id: str
@@ -66,6 +69,7 @@ class JobView:
     pictures: tuple[PictureView, ...]
     stopping: bool = False
     paused: bool = False
+    loading: ModelLoading | None = None
 
     @property
     def ended(self) -> bool:

@@ -15,6 +15,7 @@ from pipelines.request import InpaintRequest, limits
 from pipelines.samplers import find_sampler, schedule_choices
 
 from .controls import seed_of, strength_of
+from .extras_form import EXTRAS, usable_extra
 from .form import NO_STYLE, REMEMBERED, first_values
 from .sizes import LIKE_PICTURE, resolve_size
 from .source import PICTURE_NAME, read_colour
@@ -99,6 +100,7 @@ def _checks(studio: Studio, remembered: Mapping[str, Any]) -> dict[str, Callable
         "size": lambda value: value != LIKE_PICTURE and resolve_size(str(value), model),
         "picture_size": lambda value: resolve_size(str(value), model),
         "seed": lambda value: isinstance(value, str) and seed_of(value) >= -1,
+        **{name: partial(usable_extra, studio, name) for name in EXTRAS},
         "background": read_colour,
         "parent": lambda value: isinstance(value, str) and PICTURE_ID.fullmatch(value),
     }

@@ -12,7 +12,9 @@ import gradio as gr
 from pipelines.samplers import sampler_choices, schedule_choices
 
 from .controls import slider
+from .extras_rows import ExtrasRows, lay_out_extras
 from .form import NO_STYLE, first_values
+from .model_menu import lacking_notes
 from .picture_info import TAB, TITLE, PictureInfo, lay_out_picture_info
 from .sizes import stops
 from .source import picture_input
@@ -60,6 +62,10 @@ class Panel:
         negative_section: Holds the negative prompt; open where there is one.
         source_note: Says the size of the picture to begin with.
         seed_chip: Shows the seed while one is set; its event ``free`` asks for a random one.
+        model_note: Says what choosing a model has done to the settings.
+        task_note: Says so where the model cannot do the open tab's task.
+        model_before: Holds the model that was chosen before.
+        extras: The LoRA rows and the VAE menu.
         dream: Starts.
         stop: Ends what runs.
     """
@@ -74,6 +80,10 @@ class Panel:
     negative_section: gr.Accordion
     source_note: gr.HTML
     seed_chip: gr.HTML
+    model_note: gr.HTML
+    task_note: gr.HTML
+    model_before: gr.Textbox
+    extras: ExtrasRows
     dream: gr.Button
     stop: gr.Button
 
@@ -88,6 +98,9 @@ def lay_out_panel(studio: Studio) -> Panel:
             tab_items[task.TASK] = gr.Tab(task.TITLE, id=task.TASK, elem_classes=["task-tab"])
         info_tab = gr.Tab(TITLE, id=TAB, elem_classes=["task-tab"])
     info = lay_out_picture_info(info_tab)
+    task_note = gr.HTML(
+        lacking_notes(studio, first["model"]), elem_id="task-note", padding=False, apply_default_css=False
+    )
     fields["task"] = gr.Textbox(text_to_image.TASK, visible="hidden", elem_id="task")
     with gr.Column(elem_id="words", elem_classes=["section"]):
         fields["style"] = gr.Dropdown(
@@ -142,6 +155,10 @@ def lay_out_panel(studio: Studio) -> Panel:
             label=LABELS["model"],
             elem_id="model",
         )
+        model_note = gr.HTML(elem_id="model-note", padding=False, apply_default_css=False)
+        model_before = gr.Textbox("", visible="hidden", elem_id="model-before")
+        extras = lay_out_extras(studio, first)
+        fields |= extras.fields
         fields["sampler"] = gr.Dropdown(
             sampler_choices(), value=first["sampler"], label=LABELS["scheduler"], elem_id="scheduler"
         )
@@ -158,7 +175,17 @@ def lay_out_panel(studio: Studio) -> Panel:
         )
         dream = gr.Button("Dream", variant="primary", elem_id="dream", scale=1)
         stop = gr.Button("Stop", elem_id="stop", min_width=0, scale=0)
-    seeds = (random_seed, last_seed, negative_section, source_note, seed_chip)
+    seeds = (
+        random_seed,
+        last_seed,
+        negative_section,
+        source_note,
+        seed_chip,
+        model_note,
+        task_note,
+        model_before,
+        extras,
+    )
     return Panel(fields, tabs, tab_items, info, dice, *seeds, dream, stop)
 
 

@@ -15,6 +15,7 @@ from .dreaming import PRIVATE, SPEAKING
 from .filling import FILLED, form_updates
 from .library.embed import read_stamp
 from .library.foreign import ForeignRecipe, RecipeError, read_foreign, read_text
+from .library.foreign_extras import installed_of
 from .masks import brushed_mask
 from .picture_info import TAB
 from .picture_info_form import filled_sentence, form_values
@@ -51,12 +52,12 @@ def look(studio: Studio, path: str | None, text: str) -> ForeignRecipe:
     Raises:
         RecipeError: There is neither, or it cannot be read, or is too large.
     """
-    models, weights = list(studio.models.values()), studio.library.weights
+    models, weights, installed = list(studio.models.values()), studio.library.weights, installed_of(studio.manager)
     if path:
-        return read_foreign(path, models, weights)
+        return read_foreign(path, models, weights, installed)
     if not text.strip():
         raise RecipeError(EMPTY)
-    return read_text(text, models, weights)
+    return read_text(text, models, weights, installed)
 
 
 def measure(path: str) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .filling import own_words, settings_of
 from .form import NO_STYLE
+from .library.foreign_extras import installed_of, without_missing
 from .picture_info_table import impossible
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def form_values(studio: Studio, found: ForeignRecipe, *, prompt_only: bool = Fal
         values |= own_words(studio, style or "", str(told["prompt"]), str(told.get("negative_prompt") or ""))
         if "negative_prompt" not in told:
             del values["negative_prompt"]
+        values["prompt"] = without_missing(values["prompt"], installed_of(studio.manager).loras)
     if prompt_only:
         return values
     if "seed" in told:

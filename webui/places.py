@@ -62,7 +62,7 @@ def models_dirs(asked: tuple[Path, ...]) -> list[Path]:
     """
     for folder in asked:
         if not folder.expanduser().is_dir():
-            raise CannotStart(f"--models-dir {folder} is no folder; give one that holds models in diffusers' layout.")
+            raise CannotStart(f"--models-dir {folder} is no folder; give one that holds models.")
     if asked:
         return [folder.expanduser().resolve() for folder in asked]
     return [ROOT / "models"] if (ROOT / "models").is_dir() else []

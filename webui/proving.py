@@ -17,13 +17,13 @@ from PIL import Image
 
 from pipelines.errors import ReverieError
 from pipelines.events import GenerationEvent, StepCompleted
+from pipelines.hashes import WeightsHashes
 from pipelines.images import open_upload
 from pipelines.models import ModelInfo
 from pipelines.request import GenerationRequest
 
 from .backend import Backend
 from .library.prove import Proof, prove
-from .library.weights import WeightsHashes
 from .wording import page_words
 
 log = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ from .finding import GONE, find_picture
 from .library.search import Filters
 from .library_routes import library_routes
 from .lineage_routes import lineage_routes
+from .model_routes import model_routes
 from .stream import watch
 from .visitors import FRESH, for_owner
 
@@ -45,6 +46,7 @@ def page_routes() -> list[Route]:
         *library_routes(),
         *download_routes(),
         *lineage_routes(),
+        *model_routes(),
     ]
 
 

@@ -90,7 +90,7 @@ class Runner:
         Raises:
             Cancelled: The job was asked to stop.
         """
-        control, events = Control(), None
+        control, events = Control(job.record_loading), None
         job.steer(control, portion)
         try:
             events = self._generate(job, portion_of(job, portion), control)

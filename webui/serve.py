@@ -60,7 +60,7 @@ def serve(flags: Flags) -> int:
     with _temporary_folder() as temporary, _asked_to_stop() as stop:
         _settle_environment(temporary)
         gc.disable()  # nothing that is imported now is garbage, and looking for some takes an eighth of the start
-        manager = _backend(models, flags.device)
+        manager = _backend(models, flags, shared=shared)
         guarded = space or bool(allowed.accounts)
         page, options = _page(manager, outputs, shared=shared, guarded=guarded, at_once=flags.at_once)
         try:
@@ -83,8 +83,9 @@ def serve(flags: Flags) -> int:
     return 0
 
 
-def _backend(models: list[Path], device: str) -> Backend:
+def _backend(models: list[Path], flags: Flags, *, shared: bool) -> Backend:
     from pipelines.errors import ReverieError
+    from pipelines.hub import Hub
 
     if os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true") and find_spec("spaces"):
         from .zero_gpu import ZeroGpuBackend
@@ -92,8 +93,12 @@ def _backend(models: list[Path], device: str) -> Backend:
         return ZeroGpuBackend(models)
     from pipelines.manager import PipelineManager
 
+    from .memory_wishes import wishes_of
+
+    # A stranger's word should fill nobody's disk, nor use the access that somebody was given to a model.
+    hub = None if flags.no_hub else Hub(downloads=flags.allow_downloads or not shared)
     try:
-        return PipelineManager(models_dirs=models, device=device)
+        return PipelineManager(models_dirs=models, device=flags.device, wishes=wishes_of(flags), hub=hub)
     except ReverieError as error:
         raise CannotStart(str(error)) from error
 

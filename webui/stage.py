@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 HINT: Final = (
     "This is Reverie's own small demonstration model: it knows simple things, colours and moods, and makes little "
-    "pictures in seconds. For a big Stable Diffusion model, put its folder (diffusers layout) into a folder of yours "
-    "and start with --models-dir FOLDER; then choose it under Advanced."
+    "pictures in seconds. For a big model, put its .safetensors file into a folder named models beside launch.py and "
+    "start again, or see Models above; then choose it under Advanced."
 )
 
 RESULTS_TEMPLATE: Final = """

@@ -105,9 +105,17 @@ def job_message(studio: Studio, job: Job, view: JobView, seen: Seen) -> dict[str
         "total_steps": view.total_steps,
         "eta": view.eta,
         "error": _in_words(view.error),
+        "loading": _loading(studio, view),
         "notices": [page_words(notice) for notice in view.notices],
         "pictures": pictures + waiting,
     }
+
+
+def _loading(studio: Studio, view: JobView) -> dict[str, Any] | None:
+    """What a job that waits for its model says."""
+    if view.loading is None:
+        return None
+    return {"model": studio.model(view.loading.model).name, "done": view.loading.done, "what": view.loading.what}
 
 
 def _ending(view: JobView, prompt: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .owners import LOCAL_OWNER, owner_in
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from pipelines.preset import Style
 
     from .backend import Backend
+    from .fetching import Fetching
     from .jobs import JobQueue
     from .library.store import Library
 
@@ -33,6 +33,7 @@ class Studio:
         shared: Whether others than the people at this machine reach the page.
         styles: What the Style list offers.
         examples: Prompts the starter model does well.
+        fetching: Downloads from the Hub; None = there are none.
         problems: What was found wrong at the start, as sentences (a preset file that cannot be used).
     """
 
@@ -42,6 +43,7 @@ class Studio:
     shared: bool
     styles: Mapping[str, Style]
     examples: tuple[str, ...]
+    fetching: Fetching | None = None
     problems: tuple[str, ...] = ()
 
     @property
@@ -62,9 +64,9 @@ class Studio:
             raise NoOwner("The visitor has no owner token; reload the page.")
         return owner
 
-    @cached_property
+    @property
     def models(self) -> dict[str, ModelInfo]:
-        """The models by id, the starter first."""
+        """The models by id, the starter first; one that is added while the studio runs is there, too."""
         return {info.id: info for info in self.manager.models()}
 
     def model(self, model_id: object) -> ModelInfo:

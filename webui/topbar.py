@@ -13,6 +13,8 @@ TEMPLATE: Final = """
       <stop offset="0" stop-color="#cfc3ff"/><stop offset="1" stop-color="#7c57f2"/></linearGradient></defs>
       <path d="M20.500 4.600A12 12 0 1 0 27.400 20.400 9.800 9.800 0 0 1 20.500 4.600Z" fill="url(#moon)"/>
       <circle cx="25" cy="8" r="1.900" fill="#ecebf2"/></svg><span>Reverie</span></a>
+  <nav class="rooms" aria-label="Rooms"><button type="button" data-to="studio" aria-current="page">Dream</button>
+    <button type="button" data-to="models">Models</button></nav>
   <p class="status" title="What the model is doing"><i aria-hidden="true"></i>
     <span id="status-text">Starting…</span></p>
   <p class="keys"><kbd>Ctrl</kbd><kbd>↵</kbd> Dream <kbd>Esc</kbd> Stop</p>

@@ -64,7 +64,7 @@ def _manager(process: int, models_dirs: tuple[str, ...]) -> PipelineManager:
     del process  # part of the key, so that no copy made before the fork is taken for the worker's own
     from pipelines.manager import PipelineManager
 
-    return PipelineManager(models_dirs=models_dirs)
+    return PipelineManager(models_dirs=models_dirs, hub=None)
 
 
 class ZeroGpuBackend:

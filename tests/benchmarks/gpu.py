@@ -6,8 +6,8 @@ Everything but the caps runs on any device at any size; ``tests/test_benchmarks.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ import torch
 
 from pipelines.errors import ReverieError
 from pipelines.manager import PipelineManager
+from pipelines.plans import Wishes
 from pipelines.request import TextToImageRequest
 from tests.benchmarks.accelerator import Accelerator
 from tests.benchmarks.decoding import decode_precisions
@@ -23,6 +24,15 @@ from tests.benchmarks.pictures import PROMPTS, bare, forget_results, load, opene
 from tests.benchmarks.real_sizes import SD15, SDXL, Shape, make_vae, save_random
 from tests.benchmarks.rounds import ratio, seconds, take_turns
 from tests.benchmarks.together import paint_together
+
+PLANS: Final = {
+    "whole": Wishes(offload="none"),
+    "network by network": Wishes(offload="model"),
+    "layer by layer": Wishes(offload="group"),
+    "VAE in tiles": Wishes(offload="none", vae_tiling="on"),
+    "eight bits": Wishes(offload="none", fp8=True),
+    "xformers": Wishes(offload="none", attention="xformers"),
+}
 
 BAR_MANAGER: Final = 1.02
 BAR_PREVIEWS: Final = 1.01
@@ -41,6 +51,7 @@ class Settings:
         forwards: Network steps and decodings that are timed in a row.
         caps: GiB that the process may have, one run each.
         compiler: What ``torch.compile`` uses; None leaves compiling out.
+        plans: What is asked for otherwise than the program would choose, by name: time and peak memory of each.
     """
 
     device: str = "cuda"
@@ -51,6 +62,7 @@ class Settings:
     forwards: int = 20
     caps: tuple[float, ...] = (8, 6, 4)
     compiler: str | None = "inductor"
+    plans: Mapping[str, Wishes] = field(default_factory=lambda: PLANS)
 
 
 FULL, QUICK = Settings(rounds=7, steps=30), Settings()
@@ -90,6 +102,8 @@ class OneShape:
             self._on.forget()
             self._decode()
             self._on.forget()
+            for name, wishes in self._settings.plans.items():
+                self._run_planned(folder, name, wishes)
             for cap in self._settings.caps:
                 self._run_capped(folder, cap)
         return Result(tuple(self._figures), self._details)
@@ -187,6 +201,19 @@ class OneShape:
         for name, numbers in found.items():
             note = f"{numbers['psnr_db']} dB against float32"
             self._tell(name, "VAE decode", numbers["milliseconds"], "ms", note=note)
+
+    def _run_planned(self, folder: str, name: str, wishes: Wishes) -> None:
+        """Pictures by a plan of one's own: seconds of one, and the peak beside what was computed."""
+        with opened(folder, device=self._settings.device, previews=False, wishes=wishes) as manager:
+            plan = load(manager, self._shape.name).plan
+            list(manager.generate(self._request(0)))
+            self._on.forget()
+            turns = take_turns({name: lambda: pixels_of(manager.generate(self._request(0)))}, self._settings.rounds)
+            self._tell(name, "one picture", seconds(turns[name]).median, "s", spread=seconds(turns[name]))
+            computed = None if plan is None else round(plan.peak_bytes / 2**30, 2)
+            self._note(name, "peak_gib", {"measured": self._on.peak_gib(), "computed": computed})
+            self._note(name, "reasons", None if plan is None else plan.reasons)
+        self._on.forget()
 
     def _run_capped(self, folder: str, gib: float) -> None:
         """One picture by a manager that may have no more memory: how long it took, or the sentence it ended with."""

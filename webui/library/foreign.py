@@ -7,19 +7,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from pipelines.hashes import WeightsHashes
+
 from . import foreign_graphs, foreign_readers
 from .carried import OWN, PARAMETERS, texts_of
 from .embed import Stamp
+from .foreign_extras import Installed
 from .foreign_found import Found, NotThis
 from .foreign_rows import Approximated, NotPossible, Rows, Taken, rows_for
 from .infotext import LONGEST_TEXT
 from .recipe import ModelLike, Recipe, RecipeError, read_json
-from .weights import WeightsHashes
 
 UNKNOWN: Final = "unknown"
 
 LONGEST_RAW: Final = 100_000
 """Characters of raw text that are shown."""
+
+QUICKLY_HASHED: Final = 1 << 28
+"""Bytes of weights that are hashed while somebody waits for a recipe."""
 
 READERS: Final[tuple[Callable[[Mapping[str, str]], Found], ...]] = (
     foreign_readers.fooocus,
@@ -58,22 +63,32 @@ class ForeignRecipe:
 
 
 def read_foreign(
-    source: str | Path | bytes, models: Sequence[ModelLike] = (), weights: WeightsHashes | None = None
+    source: str | Path | bytes,
+    models: Sequence[ModelLike] = (),
+    weights: WeightsHashes | None = None,
+    installed: Installed = Installed(),  # noqa: B008 - frozen
 ) -> ForeignRecipe:
     """Reads a picture's recipe, whoever wrote it; decodes no pixel and runs nothing that it finds.
 
     Args:
         source: A path, or the file's bytes.
         models: Those that can be asked for; a recipe's model is looked for among them by hash, then by name.
-        weights: Knows their hashes; None = they are told apart by name only.
+        weights: Knows their hashes; None = they are told apart by name only. Of large files only those count that
+            are known already: reading hundreds of gigabytes would answer nobody's question in time.
+        installed: LoRAs and VAEs that a recipe's are looked for among.
 
     Raises:
         RecipeError: The file is no picture that can be read, or is too large.
     """
-    return read_texts(texts_of(source), models, weights)
+    return read_texts(texts_of(source), models, weights, installed)
 
 
-def read_text(text: str, models: Sequence[ModelLike] = (), weights: WeightsHashes | None = None) -> ForeignRecipe:
+def read_text(
+    text: str,
+    models: Sequence[ModelLike] = (),
+    weights: WeightsHashes | None = None,
+    installed: Installed = Installed(),  # noqa: B008 - frozen
+) -> ForeignRecipe:
     """Reads a recipe that somebody pasted as text: A1111's layout, or Fooocus' JSON.
 
     Raises:
@@ -81,24 +96,30 @@ def read_text(text: str, models: Sequence[ModelLike] = (), weights: WeightsHashe
     """
     if len(text) > LONGEST_TEXT:
         raise RecipeError(f"The recipe text has {len(text)} characters; at most {LONGEST_TEXT} can be read.")
-    return read_texts({PARAMETERS: text}, models, weights)
+    return read_texts({PARAMETERS: text}, models, weights, installed)
 
 
 def read_texts(
-    texts: Mapping[str, str], models: Sequence[ModelLike] = (), weights: WeightsHashes | None = None
+    texts: Mapping[str, str],
+    models: Sequence[ModelLike] = (),
+    weights: WeightsHashes | None = None,
+    installed: Installed = Installed(),  # noqa: B008 - frozen
 ) -> ForeignRecipe:
     """Reads a recipe out of a picture's texts by their names."""
 
     def hash_of(model: ModelLike) -> str | None:
-        folder = getattr(model, "folder", None)
-        return weights.of(folder) if weights is not None and isinstance(folder, Path) else getattr(model, "hash", None)
+        place = getattr(model, "place", None)
+        if weights is None or not isinstance(place, Path):
+            return getattr(model, "hash", None)
+        small = getattr(model, "size_bytes", 0) <= QUICKLY_HASHED
+        return weights.of(place) if small else weights.known(place)
 
     raw = "\n\n".join(f"{name}: {text[:LONGEST_RAW]}" for name, text in texts.items())[:LONGEST_RAW]
     damage: list[NotPossible] = []
     if OWN in texts:
         try:
             recipe = read_json(Stamp, texts[OWN]).recipe
-            rows = rows_for(_ours(recipe), models, hash_of)
+            rows = rows_for(_ours(recipe), models, hash_of, installed)
             return _answer("Reverie", rows, raw, recipe=recipe)
         except RecipeError as error:
             damage.append(NotPossible("the complete recipe", str(error)))
@@ -107,7 +128,7 @@ def read_texts(
             found = reader(texts)
         except (NotThis, RecipeError):
             continue
-        return _answer(found.writer, rows_for(found, models, hash_of), raw, damage)
+        return _answer(found.writer, rows_for(found, models, hash_of, installed), raw, damage)
     return _answer(UNKNOWN, Rows(), raw, damage)
 
 

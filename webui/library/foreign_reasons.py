@@ -24,7 +24,7 @@ _REASONS: Final = (
     (r"hires.*|hrf_.*|first pass.*|latentupscale.*", "a second pass at a larger size is not made"),
     (r"lora.*|ti hashes|embeddings?", "extra networks are not loaded"),
     (r"controlnets?.*|ipadapters?|t2iadapters", "pictures that steer the composition are not taken"),
-    (r"refiner.*", "there is no second model for the last steps"),
+    (r"refiner.*", "the second model for the last steps is chosen by its name"),
     (r"vae.*", "the VAE of the model is used"),
     (r"face restoration|.*gfpgan.*|.*codeformer.*", "faces are not made anew"),
     (r"further samplers", "one sampler paints the whole picture; the one that begins from noise is taken"),

@@ -12,6 +12,7 @@ from pipelines.errors import InvalidRequest
 from pipelines.request import LARGEST_PROMPT, LARGEST_SEED, SIZE_STEP, TextToImageRequest, limits
 from pipelines.samplers import check_steps, find_sampler
 
+from .foreign_extras import ABSENT, Installed, missing_tags, refiner_of, rows_of, vae_of
 from .foreign_found import Found
 from .foreign_reasons import why_not
 from .foreign_samplers import nearest_sampler
@@ -68,16 +69,22 @@ class Rows:
         return taken | {row.field: row.value for row in self.approximated}
 
 
-def rows_for(found: Found, models: Sequence[ModelLike], hashes: Callable[[ModelLike], str | None]) -> Rows:
+def rows_for(
+    found: Found,
+    models: Sequence[ModelLike],
+    hashes: Callable[[ModelLike], str | None],
+    installed: Installed = Installed(),  # noqa: B008 - frozen
+) -> Rows:
     """Decides what of the values can be used.
 
     Args:
         found: What a reader found.
         models: Those that can be asked for.
         hashes: Gives the hash of a model's weights.
+        installed: LoRAs and VAEs.
     """
     rows, values = Rows(), dict(found.values)
-    _prompts(rows, values)
+    _prompts(rows, values, installed)
     _sampler(rows, values)
     _number(rows, "num_inference_steps", values.get("num_inference_steps"))
     _number(rows, "guidance_scale", values.get("guidance_scale"))
@@ -87,18 +94,18 @@ def rows_for(found: Found, models: Sequence[ModelLike], hashes: Callable[[ModelL
     _task(rows, values, found)
     _model(rows, values, models, hashes)
     _others(rows, found)
+    _extras(rows, values, models, installed)
     return rows
 
 
-def _prompts(rows: Rows, values: dict[str, Any]) -> None:
+def _prompts(rows: Rows, values: dict[str, Any], installed: Installed) -> None:
     for name in ("prompt", "negative_prompt"):
         text = str(values.get(name) or "")
         if len(text) > LARGEST_PROMPT:
             rows.approximated.append(Approximated(name, text[:LARGEST_PROMPT], f"cut after {LARGEST_PROMPT} letters"))
         elif text or name in values:
             rows.taken.append(Taken(name, text))
-        for tag in list(dict.fromkeys(re.findall(r"<(lora|lyco|hypernet):([^:<>]{1,100})", text)))[:20]:
-            rows.not_possible.append(NotPossible(f"{tag[0]} {tag[1]}", "extra networks are not loaded"))
+        rows.not_possible += [NotPossible(what, why) for what, why in missing_tags(text, installed.loras)]
 
 
 def _sampler(rows: Rows, values: dict[str, Any]) -> None:
@@ -210,9 +217,31 @@ def _model(
     rows.not_possible.append(NotPossible(f"model {name or asked}", "it is not installed; the one chosen is used"))
 
 
+def _extras(rows: Rows, values: dict[str, Any], models: Sequence[ModelLike], installed: Installed) -> None:
+    """LoRAs, the VAE and the refiner, where they are here."""
+    loras, missing = rows_of(values.get("loras"), installed.loras)
+    if loras:
+        rows.taken.append(Taken("loras", loras))
+    rows.not_possible += [NotPossible(f"lora {name}", ABSENT) for name in missing]
+    vae, there = vae_of(values.get("vae"), installed.vaes)
+    if vae:
+        rows.taken.append(Taken("vae", vae))
+    elif not there:
+        rows.not_possible.append(NotPossible(f"VAE: {_shown(values['vae'])}", f"{ABSENT}; the model's own is used"))
+    refiner = refiner_of(values.get("refiner"), models)
+    switch = _finite(values.get("refiner_switch"))
+    if refiner:
+        rows.taken.append(Taken("refiner", refiner))
+        if switch is not None:
+            _put(rows, "refiner_switch", switch, min(max(switch, 0.5), 1.0), "it goes from 0.5 to 1")
+    elif values.get("refiner"):
+        rows.not_possible.append(NotPossible(f"Refiner: {_shown(values['refiner'])}", ABSENT))
+
+
 def _others(rows: Rows, found: Found) -> None:
+    all_there = not any(row.what.startswith(("lora ", "lyco ")) for row in rows.not_possible)
     for name, value in list(found.others.items())[:MOST_OTHERS]:
-        reason = why_not(name, value)
+        reason = "" if all_there and name.lower() == "lora hashes" else why_not(name, value)
         if reason:
             rows.not_possible.append(NotPossible(f"{name[:100]}: {_shown(value)}", reason))
     if len(found.others) > MOST_OTHERS:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -39,15 +39,23 @@ _NUMBERS: Final = {
     "Seed": "seed",
     "Denoising strength": "strength",
     "Mask blur": "mask_blur",
+    "Refiner switch at": "refiner_switch",
 }
 _WHOLE_FIELDS: Final = ("num_inference_steps", "seed", "mask_blur")
-_TEXTS: Final = {"Model": "model_name", "Model hash": "model_hash", "Version": "version"}
+_TEXTS: Final = {
+    "Model": "model_name",
+    "Model hash": "model_hash",
+    "VAE": "vae",
+    "VAE hash": "vae_hash",
+    "Refiner": "refiner",
+    "Version": "version",
+}
 
 
 def write_infotext(recipe: Recipe) -> str:
     """Writes a recipe in A1111's layout, with A1111's keys in A1111's order."""
     request = recipe.request
-    prompt, negative = str(request.get("prompt", "")), str(request.get("negative_prompt", ""))
+    prompt, negative = str(request.get("prompt", "")) + _tags(request), str(request.get("negative_prompt", ""))
     prompts = {"prompt": prompt, "negative prompt": negative}
     values = dict(_values(recipe))
     text = _layout(prompt, negative, values)
@@ -64,8 +72,9 @@ def read_infotext(text: str) -> dict[str, Any]:
 
     Returns:
         The request fields it tells: ``prompt`` and ``negative_prompt`` always; ``num_inference_steps``,
-        ``scheduler``, ``guidance_scale``, ``seed``, ``width``, ``height``, ``strength`` and ``mask_blur``
-        where it has them. Beside them ``model_name``, ``model_hash`` and ``version`` where it has them, and
+        ``scheduler``, ``guidance_scale``, ``seed``, ``width``, ``height``, ``strength``, ``mask_blur``, ``vae``,
+        ``refiner`` and ``refiner_switch`` where it has them; LoRAs stay in the prompt, as tags. Beside them
+        ``model_name``, ``model_hash``, ``vae_hash`` and ``version`` where it has them, and
         ``unknown``: every other key with its text, and those whose value cannot be used. Numbers are numbers,
         but no limit is checked: the request does that.
 
@@ -105,11 +114,38 @@ def _values(recipe: Recipe) -> Iterator[tuple[str, str]]:
         if model.hash:
             yield "Model hash", _quote(model.hash[:10])
         yield "Model", _quote(model.name)
+    yield from _vae(recipe)
     if "strength" in request:
         yield "Denoising strength", _number(request["strength"])
     if "mask_blur" in request:
         yield "Mask blur", _number(request["mask_blur"])
+    loras = {name.removeprefix("lora:"): value for name, value in recipe.files.items() if name.startswith("lora:")}
+    if loras:
+        yield "Lora hashes", json.dumps(", ".join(f"{name}: {value}" for name, value in loras.items()))
+    if request.get("refiner"):
+        yield "Refiner", _quote(str(request["refiner"]))
+        yield "Refiner switch at", _number(request.get("refiner_switch"))
     yield "Version", _quote(f"Reverie {recipe.versions.get('reverie', 'unknown')}")
+
+
+def _tags(request: Mapping[str, Any]) -> str:
+    """The rows of LoRAs as tags after the prompt, where A1111 has them all."""
+    loras = request.get("loras")
+    rows = [row for row in loras if isinstance(row, dict)] if isinstance(loras, list) else []
+    weights = ((str(row.get("name")), repr(row.get("weight", 1)).removesuffix(".0")) for row in rows)
+    return "".join(f" <lora:{name}:{weight}>" for name, weight in weights if not set("<>:") & set(name))
+
+
+def _vae(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """The VAE that took part, where it was not the model's own."""
+    for name, value in recipe.files.items():
+        if name.startswith("vae:"):
+            if value:
+                yield "VAE hash", _quote(value)
+            yield "VAE", _quote(name.removeprefix("vae:"))
+            return
+    if recipe.request.get("vae"):
+        yield "VAE", _quote(str(recipe.request["vae"]))
 
 
 def sampler_and_schedule(name: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from pipelines.events import ImageFinished
+from pipelines.hashes import WeightsHashes
 from pipelines.request import GenerationRequest
 
 from .catalog import row_for
@@ -23,7 +24,6 @@ from .names import Facts, name_for
 from .picture import SavedPicture
 from .recipe import ModelLike, Recipe, digest, write_recipe
 from .search import EPOCH
-from .weights import WeightsHashes
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,8 @@ class Keeper:
         machine: Mapping[str, str] | None,
     ) -> Recipe:
         """Writes down what made a picture, the hash of the weights included."""
-        folder = getattr(model, "folder", None)
-        known = self.weights.of(folder) if isinstance(folder, Path) and not getattr(model, "hash", None) else None
+        place = getattr(model, "place", None)
+        known = self.weights.of(place) if isinstance(place, Path) else None
         return write_recipe(
             request, event, model=model, parent=parent, edit=edit, style=style, machine=machine, weights=known
         )

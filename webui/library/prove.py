@@ -13,13 +13,13 @@ from PIL import Image
 
 from pipelines.errors import ReverieError
 from pipelines.events import ImageFinished
+from pipelines.hashes import WeightsHashes
 from pipelines.images import open_upload
 from pipelines.request import GenerationRequest, ImageToImageRequest, InpaintRequest, TextToImageRequest
 
 from .embed import encode_picture, read_stamp
 from .infotext import write_infotext
 from .recipe import Recipe, RecipeError, digest, versions
-from .weights import WeightsHashes
 
 if TYPE_CHECKING:
     from webui.backend import Backend
@@ -160,7 +160,7 @@ def changes(recipe: Recipe, manager: Backend, weights: WeightsHashes) -> Iterato
     """
     if recipe.model is not None:
         info = next((info for info in manager.models() if info.id == recipe.model.id), None)
-        now = weights.of(info.folder) if info else None
+        now = weights.of(info.place) if info else None
         if now and recipe.model.hash and now != recipe.model.hash:
             yield f"The model's weights are others: {now[:10]} now, {recipe.model.hash[:10]} then."
     installed = versions()

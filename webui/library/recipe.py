@@ -82,6 +82,7 @@ class Recipe(BaseModel):
         edit: What was done to the parent (``inpaint``, ``variation`` …), or None.
         style: Id of the style that was laid over the prompt, or None.
         machine: What computed it: ``device`` and ``precision``, as far as the back end tells.
+        files: Hashes of LoRAs (``lora:`` and a name) and of the VAE (``vae:`` and its name) that took part.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -99,6 +100,7 @@ class Recipe(BaseModel):
     edit: Annotated[str, Field(max_length=64)] | None = None
     style: Annotated[str, Field(max_length=200)] | None = None
     machine: dict[str, str] = {}
+    files: dict[str, str] = {}
 
     def without_prompt(self) -> Recipe:
         """The same recipe without a word of the prompts, nor where it came from."""
@@ -155,6 +157,7 @@ def write_recipe(
         edit=edit or (request.task if parent else None),
         style=style,
         machine=dict(machine or {}),
+        files=dict(event.files),
     )
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from pipelines.events import ImageFinished
+from pipelines.hashes import WeightsHashes
 from pipelines.request import GenerationRequest
 
 from .catalog import Catalog, set_aside
@@ -29,7 +30,6 @@ from .shelf import Shelf
 from .thumbnails import Thumbnails
 from .trash import KEPT_DAYS
 from .trashing import Outcome, Trashing, each_once
-from .weights import WeightsHashes
 
 log = logging.getLogger(__name__)
 

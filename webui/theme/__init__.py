@@ -29,18 +29,22 @@ SCRIPTS: Final = (
     "sizes.js",
     "seed.js",
     "drop.js",
+    "extras.js",
+    "models.js",
 )
 """Loaded in this order; the first makes the ``reverie`` object that the others add to."""
 
 STYLES: Final = (
     "tokens.css",
     "panel.css",
+    "extras.css",
     "results.css",
     "library.css",
     "viewer.css",
     "easel.css",
     "picture_info.css",
     "phone.css",
+    "models.css",
 )
 
 INK: Final = "#ecebf2"

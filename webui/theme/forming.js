@@ -74,7 +74,9 @@ reverie.forming = (live, trigger, smallURL) => {
     const steps = wanted.map((p) => (p.saved ? job.total_steps : p.step) || 0);
     const done = steps.reduce((sum, step) => sum + step, 0);
     const all = job.total_steps * wanted.length;
-    const share = all ? Math.min(100, Math.round((100 * done) / all)) : 0;
+    const loading = job.state === "running" && !job.paused && !job.stopping && !all ? job.loading : null;
+    const share = loading ? Math.round(100 * loading.done) : all ? Math.min(100, Math.round((100 * done) / all)) : 0;
+    row.bar.classList.toggle("loading", Boolean(loading));
     row.bar.firstChild.style.width = `${share}%`;
     row.bar.setAttribute("aria-valuenow", share);
     const words = [];
@@ -82,6 +84,7 @@ reverie.forming = (live, trigger, smallURL) => {
     else if (job.state === "waiting") words.push(job.place > 1 ? `Waiting, ${job.place - 1} ahead` : "Next in line");
     else if (job.stopping) words.push("Stopping");
     else if (job.place) words.push("Lets others go first for a moment");
+    else if (loading) words.push(loading.what.replace(/…$/, ""), `${share} %`);
     else {
       words.push(job.total_steps ? `Step ${Math.max(0, ...steps)} of ${job.total_steps}` : "Starting");
       if (job.eta !== null && job.eta !== undefined && job.total_steps) words.push(`about ${clock(job.eta)} left`);
