@@ -59,7 +59,7 @@ class Call:
             rest = {name: value for name, value in self.kwargs.items() if name != TIMESTEP}
             dress = None if worn is None else worn.key
             self.key = (
-                id(network),
+                getattr(network, "join_key", id(network)),
                 dress,
                 len(args),
                 *(_shape_of(part, self.size) for part in (args[:1], args[2:], rest)),

@@ -28,7 +28,8 @@ class GenerationStarted:
     """The first event of every generation.
 
     Attributes:
-        seeds: The seed of each picture, resolved: picture *i* uses the request's seed + *i*, never -1.
+        seeds: The seed of each picture, resolved: picture *i* uses the request's seed + *i*, never -1; all the same
+            where pictures lean towards a variation seed, which then goes on instead.
         total_steps: Denoising steps of one picture, as the scheduler really counts them (Heun and PNDM run
             more than ``num_inference_steps``, image-to-image fewer).
         notices: Sentences a person should see though nothing failed (the first frame of an animation was used).
@@ -45,7 +46,8 @@ class StepCompleted:
 
     Attributes:
         step: Steps done, 1 … ``total_steps``.
-        total_steps: As in :class:`GenerationStarted`.
+        total_steps: As in :class:`GenerationStarted`; fewer with the last step of a sampler that has arrived sooner
+            (DPM adaptive).
         preview: The clean guess after this step as JPEG bytes: at latent size, or from the small decoder 512 pixels at
             most; None where neither is known, and where a fine preview would follow the last one too soon.
         index: Which picture of the request, from 0.
@@ -67,12 +69,14 @@ class ImageFinished:
         seed: The seed that makes this picture alone.
         files: Hashes of what it was made with besides the model, as A1111 tells them: ``lora:`` and a name to twelve
             hexadecimal digits, ``vae:`` and a name to ten.
+        variation_seed: The variation seed that makes it alone; None where it has none.
     """
 
     index: int
     image: Image.Image = field(repr=False)
     seed: int
     files: Mapping[str, str] = field(default_factory=dict)
+    variation_seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

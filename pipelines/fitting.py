@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ from .denoiser import Lane
 from .embeddings import Vocabulary, read_word, words_in
 from .errors import InvalidRequest, ModelError
 from .hashes import SHORT, WeightsHashes
+from .larger_rules import wants_hires
 from .loading import LoadedModel
 from .lora_hash import lora_hash
 from .lora_tags import LoraWeights, merge_uses, read_tags
 from .models import Catalogue
-from .prompts import encode_prompts
-from .request import GenerationRequest
+from .prompts import Conditioning, encode_request
+from .request import GenerationRequest, ImageToImageRequest
 from .tiny_vaes import TINY_VAE
 from .vaes import VaeShelf
+from .wildcards import Wildcards, wildcards_beside
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Fitting:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     files: Mapping[str, str] = field(default_factory=dict)
 
-    def embeddings(self, model: LoadedModel, request: GenerationRequest, cache: TensorCache) -> dict[str, Any]:
+    def embeddings(self, model: LoadedModel, request: GenerationRequest, cache: TensorCache) -> Conditioning:
         """Encodes the prompts; call it on the engine's thread."""
         pipeline = model.pipeline(request.task, scheduler=None)
         tokenizers = self.vocabulary.tokenizers(pipeline)
@@ -55,7 +58,22 @@ class Fitting:
         prompt, negative_prompt = (self.vocabulary.spell(text) for text in (self.prompt, request.negative_prompt))
         key = (model.key, self.worn.text_encoder, self.vocabulary.key)
         with self.worn.on_text_encoders(), self.vocabulary.laid_over(pipeline, tokenizers):
-            return encode_prompts(pipeline, prompt, negative_prompt, request.guidance_scale, cache, key)
+            how = {"syntax": request.prompt_syntax, "clip_skip": request.clip_skip}
+            known = (pipeline, prompt, negative_prompt, request.guidance_scale, cache, key)
+            encode: Any = partial(encode_request, *known, **how)  # type: ignore[arg-type]  # they are what it takes
+            first: Conditioning = encode(steps=steps_run(request))
+            later = getattr(request, "hires_steps", None) or request.num_inference_steps
+            if not wants_hires(request):
+                return first
+            again = {"steps": later, "steps_before": request.num_inference_steps}
+            return replace(first, second=encode(**again))
+
+
+def steps_run(request: GenerationRequest) -> int:
+    """How many of a request's steps are run, which prompt editing counts: image-to-image leaves some out."""
+    if isinstance(request, ImageToImageRequest):
+        return max(1, int(request.schedule_steps * request.strength))
+    return request.num_inference_steps
 
 
 class Fitter:
@@ -77,6 +95,11 @@ class Fitter:
     def clear(self) -> None:
         """Forgets the VAEs that were chosen lately."""
         self._vaes.clear()
+
+    @property
+    def wildcards(self) -> Wildcards:
+        """The lists that prompts draw from: those in the models' folders, then ours."""
+        return wildcards_beside(self._catalogue.folders)
 
     @property
     def _weights(self) -> WeightsHashes:

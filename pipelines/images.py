@@ -164,6 +164,27 @@ def soften_mask(mask: Image.Image, width: int) -> Image.Image:
     return Image.fromarray(np.rint(values * np.clip(distance / width, 0.0, 1.0)).astype(np.uint8), "L")
 
 
+def mask_from_alpha(image: Image.Image) -> Image.Image:
+    """Makes a mask of what was erased from a picture: where it is transparent it is repainted.
+
+    Args:
+        image: Any mode with transparency.
+
+    Returns:
+        Mode L, 255 = repaint, upright as :func:`to_rgb` makes the picture.
+
+    Raises:
+        InvalidRequest: Nothing in the picture is transparent.
+    """
+    alpha = ImageOps.exif_transpose(image).convert("RGBA").getchannel("A")
+    mask = ImageOps.invert(alpha)
+    if not mask.getbbox():
+        raise InvalidRequest(
+            "mask_image", "mask_image is missing: nothing in image is transparent; erase a part, or give a mask."
+        )
+    return mask
+
+
 def paste_back(original: Image.Image, edited: Image.Image, mask: Image.Image) -> Image.Image:
     """Puts the edit into the original: where the mask is 0 the original stays bit for bit, where it is 255 the edit.
 

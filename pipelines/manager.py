@@ -104,6 +104,10 @@ class PipelineManager:
         """Lists the VAE files that a request can name."""
         return self._catalogue.vaes()
 
+    def upscalers(self) -> list[ExtraFile]:
+        """Lists the upscaler files that a request can name."""
+        return self._catalogue.upscalers()
+
     def embeddings(self) -> list[ExtraFile]:
         """Lists the learnt words that a prompt can use."""
         return self._catalogue.embeddings()
@@ -138,7 +142,8 @@ class PipelineManager:
         if request.task not in info.tasks:
             able = next((other.id for other in self.models() if request.task in other.tasks), STARTER_ID)
             raise InvalidRequest("model", f"model is {info.id!r}, which cannot do {request.task}; choose {able!r}.")
-        self._catalogue.family(info).check_scheduler(request.scheduler)
+        for name in filter(None, (request.scheduler, getattr(request, "hires_scheduler", None))):
+            self._catalogue.family(info).check_scheduler(name)
         refiner = self._catalogue.find(request.refiner) if wants_refiner(request) else None
         if refiner is not None:
             check_refiner(request, info, refiner, self._catalogue.family(info))

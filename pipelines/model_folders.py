@@ -18,8 +18,8 @@ DEEPEST: Final = 8
 MOST_FILES: Final = 200_000
 
 NOT_YET: Final = (
-    *("vae-approx", "vae_approx", "esrgan", "realesrgan", "swinir", "ldsr", "hat", "dat", "gfpgan", "codeformer"),
-    *("upscale_models", "controlnet", "t2i_adapter", "ipadapter", "clip", "clip_vision", "text_encoders"),
+    *("vae-approx", "vae_approx", "swinir", "ldsr", "hat", "dat", "gfpgan", "codeformer"),
+    *("controlnet", "t2i_adapter", "ipadapter", "clip", "clip_vision", "text_encoders"),
     *("hypernetworks", "gligen", "style_models", "photomaker", "configs", "deepbooru", "torch_deepdanbooru"),
     *("blip", "karlo", "animatediff_models", "model_patches", "audio_encoders", "latent_upscale_models"),
 )
@@ -30,6 +30,7 @@ LAYOUT: Final = {
     **dict.fromkeys(("lora", "loras", "lycoris"), "lora"),
     "vae": "vae",
     **dict.fromkeys(("embeddings", "embedding"), "embedding"),
+    **dict.fromkeys(("esrgan", "realesrgan", "upscale_models"), "upscaler"),
     **dict.fromkeys(NOT_YET, ""),
 }
 """Folder names of A1111 and ComfyUI, in lower case, and what is looked for in them; empty = nothing."""
@@ -51,7 +52,7 @@ class Found:
         path: Where it is.
         base: The folder its id is told from.
         root: The folder that was configured.
-        role: What the folder is for: ``model``, ``lora``, ``vae``, ``embedding``, or ``any`` for a plain one.
+        role: What the folder is for: ``model``, ``lora``, ``vae``, ``embedding``, ``upscaler``, or ``any``.
         form: ``folder`` (diffusers' layout), ``file``, ``refused`` (by its ending), or ``outside`` (a link that
             leads out of ``root``).
     """

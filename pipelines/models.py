@@ -94,6 +94,10 @@ class Catalogue:
         """Lists the VAE files, by name."""
         return list(self._listed("model", "vae").extras["vae"])
 
+    def upscalers(self) -> list[ExtraFile]:
+        """Lists the upscaler files (ESRGAN and its like), by name."""
+        return list(self._listed("model", "upscaler").extras["upscaler"])
+
     def find_lora(self, name: str) -> ExtraFile:
         """Gives the LoRA with this id, or of this name where only one has it.
 
@@ -109,6 +113,14 @@ class Catalogue:
             ModelError: There is none; the sentence names the nearest.
         """
         return find_extra(self.vaes(), name, "VAE")
+
+    def find_upscaler(self, name: str) -> ExtraFile:
+        """Gives the upscaler with this id, or of this name where only one has it.
+
+        Raises:
+            ModelError: There is none; the sentence names the nearest.
+        """
+        return find_extra(self.upscalers(), name, "Upscaler")
 
     def refresh(self) -> None:
         """Looks at the folders anew at the next question, also at files that were written over in place."""

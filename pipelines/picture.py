@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from PIL import Image
 
 from .caches import TensorCache
+from .ddim_cfgpp import show_unconditional
 from .denoiser import Lane
 from .errors import GenerationError
 from .fitting import Fitting
 from .framing import Frame
+from .guidance_rescaling import rescaling_for
 from .loading import LoadedModel
+from .noise_answers import before_each_step
+from .noise_wanted import noise_of
 from .previews import unpack_latents, watch_clean_guess
+from .prompts import Conditioning
 from .refining import Refining, count_refined_steps
 from .request import GenerationRequest, ImageToImageRequest, InpaintRequest
-from .schedulers import build_scheduler
-from .seeds import generator_for
-from .standins import SharedDenoiser, SharedVae, StandIn
+from .scheduling import scheduler_for
+from .seeds import PictureSeeds
+from .soft_inpainting import soften_steps
+from .standing_in import OwnWays, posterior_of, stand_ins
+from .starting_latents import start_from
+from .touches import Touches
 
 OnStep = Callable[[int, int, torch.Tensor], None]
 
@@ -29,38 +36,46 @@ def paint(
     model: LoadedModel,
     request: GenerationRequest,
     frame: Frame,
-    embeddings: dict[str, Any],
-    seed: int,
+    embeddings: Conditioning,
+    seeds: PictureSeeds,
     lane: Lane,
     cache: TensorCache,
     on_step: OnStep,
     fitting: Fitting | None = None,
+    *,
     refining: Refining | None = None,
-) -> Image.Image:
+    over: Mapping[str, Any] | None = None,
+) -> Any:
     """Makes one picture of a request.
 
     Args:
         model: The networks.
         request: What is asked for.
         frame: Sizes and fitted pictures.
-        embeddings: From :func:`~pipelines.prompts.encode_prompts`.
-        seed: This picture's own.
+        embeddings: From :func:`~pipelines.prompts.encode_request`.
+        seeds: This picture's own.
         lane: Where the networks are called; cancelling it ends the picture within a step.
         cache: Encoded pictures that need not be encoded again.
         on_step: Told steps done, steps in all, and the clean guess.
         fitting: What the request's pictures wear besides the model.
         refining: Who takes over for the last steps; None = nobody.
+        over: What the pipeline is called with otherwise than it would be; a pass of several gets latents by it.
 
     Returns:
-        Mode RGB, ``frame.size``.
+        A picture, mode RGB, ``frame.size``; the latents where ``over`` has ``output_type="latent"``.
 
     Raises:
         Cancelled: The lane was cancelled.
         GenerationError: A network failed, or the picture came out as not-a-number.
     """
-    scheduler = build_scheduler(request.scheduler, model.scheduler_config, seed=seed)
-    pipeline = model.pipeline(request.task, scheduler=scheduler, **stand_ins(model, lane, cache, fitting))
+    scheduler = scheduler_for(model, request, seeds.seed)
+    rescaling, after = rescaling_for(request, model.pipelines[request.task])
+    noise = noise_of(request, seeds, model.device)
+    own = OwnWays(Touches.of(request), after, posterior_of(noise))
     done, total = 0, count_steps(model, request, refining) if refining else 0
+    told = embeddings.of(request)
+    by_step = told.by_step and told.by_step.counted_by(lambda: (done, total or pipeline.num_timesteps))
+    pipeline = model.pipeline(request.task, scheduler=scheduler, **stand_ins(model, lane, cache, fitting, by_step, own))
 
     def step_done(guess: torch.Tensor) -> None:
         nonlocal done
@@ -70,38 +85,32 @@ def paint(
                 f"The picture became not-a-number at step {done}; use another scheduler than {request.scheduler!r}, "
                 "fewer steps, or a lower guidance_scale."
             )
-        on_step(done, total or pipeline.num_timesteps, unpack_latents(guess, *frame.working_size))
+        last = done if getattr(scheduler, "has_arrived", False) else total or pipeline.num_timesteps
+        on_step(done, last, unpack_latents(guess, *frame.working_size))
 
     watch_clean_guess(scheduler, step_done)
-    try:
-        arguments = pipeline_arguments(request, frame, pipeline, model.guidance) | (refining.first if refining else {})
-        generator = generator_for(seed)
-        result = pipeline(**arguments, **embeddings, generator=generator)
-    finally:
-        pipeline.maybe_free_model_hooks()
-    if refining:
-        others = stand_ins(refining.model, lane, cache) | {"vae": pipeline.vae}
-        result = refining.refine(
-            result.images, request, others, lambda last: watch_clean_guess(last, step_done), generator
-        )
-    return frame.finish(result.images[0].convert("RGB"))
-
-
-def stand_ins(model: LoadedModel, lane: Lane, cache: TensorCache, fitting: Fitting | None = None) -> dict[str, StandIn]:
-    """What one picture's pipeline is given for each network of a model, by the component's name."""
-    made: dict[str, StandIn] = {}
-    for name, dtype in model.dtypes.items():
-        network, known = model.components[name], {"dtype": dtype, "device": model.device}
-        if name == "vae":
-            chosen, key = (
-                (network, model.key) if fitting is None or fitting.vae is None else (fitting.vae, fitting.vae_key)
+    before_each_step(scheduler, noise.begin_steps)
+    if hasattr(pipeline, "unet"):
+        show_unconditional(scheduler, pipeline.unet)
+    generator = noise.generator
+    with noise.answering():
+        try:
+            arguments = pipeline_arguments(request, frame, pipeline, model.guidance) | rescaling
+            arguments |= refining.first if refining else {}
+            arguments |= start_from(request, frame, pipeline, generator)
+            arguments |= soften_steps(request, frame, pipeline, generator)
+            arguments |= over or {}
+            result = pipeline(**arguments, **told.arguments, generator=generator)
+        finally:
+            pipeline.maybe_free_model_hooks()
+        if refining:
+            others = stand_ins(refining.model, lane, cache, own=own) | {"vae": pipeline.vae}
+            result = refining.refine(
+                result.images, request, others, lambda last: watch_clean_guess(last, step_done), generator
             )
-            made[name] = SharedVae(chosen, lane, cache, key, **known)
-        elif name in ("unet", "transformer"):
-            made[name] = SharedDenoiser(network, lane, None if fitting is None else fitting.worn, **known)
-        else:
-            made[name] = StandIn(network, lane, **known)
-    return made
+    if isinstance(result.images, torch.Tensor):
+        return result.images
+    return frame.finish(result.images[0].convert("RGB"))
 
 
 def pipeline_arguments(
@@ -116,7 +125,7 @@ def pipeline_arguments(
         guidance: What the family's pipelines call guidance: see :class:`~pipelines.families.Family`.
     """
     width, height = frame.working_size
-    arguments: dict[str, Any] = {"num_inference_steps": request.num_inference_steps}
+    arguments: dict[str, Any] = {"num_inference_steps": request.schedule_steps}
     arguments |= guidance_arguments(request.guidance_scale, guidance, pipeline)
     if isinstance(request, ImageToImageRequest):
         arguments |= {"image": frame.working_image, "strength": request.strength}
@@ -150,19 +159,19 @@ def count_steps(model: LoadedModel, request: GenerationRequest, refining: Refini
     timesteps = _timesteps(model, request)
     if refining is None:
         return len(timesteps)
-    scheduler = build_scheduler(request.scheduler, refining.model.scheduler_config, seed=0)
-    scheduler.set_timesteps(request.num_inference_steps)
+    scheduler = scheduler_for(refining.model, request, 0)
+    scheduler.set_timesteps(request.schedule_steps)
     return count_refined_steps(timesteps, refining.model.pipeline("image_to_image", scheduler=scheduler), request)
 
 
 def _timesteps(model: LoadedModel, request: GenerationRequest) -> torch.Tensor:
-    scheduler = build_scheduler(request.scheduler, model.scheduler_config, seed=0)
+    scheduler = scheduler_for(model, request, 0)
     shift = {"mu": 1.0} if scheduler.config.get("use_dynamic_shifting") else {}  # moves the steps, not their number
-    scheduler.set_timesteps(request.num_inference_steps, **shift)
+    scheduler.set_timesteps(request.schedule_steps, **shift)
     if not isinstance(request, ImageToImageRequest):
         whole: torch.Tensor = scheduler.timesteps
         return whole
     pipeline = model.pipeline(request.task, scheduler=scheduler)
-    timesteps, _ = pipeline.get_timesteps(request.num_inference_steps, request.strength, torch.device("cpu"))
+    timesteps, _ = pipeline.get_timesteps(request.schedule_steps, request.strength, torch.device("cpu"))
     last: torch.Tensor = timesteps
     return last

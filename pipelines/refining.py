@@ -13,7 +13,7 @@ from .errors import InvalidRequest
 from .loading import LoadedModel
 from .prompts import encode_prompts
 from .request import GenerationRequest
-from .schedulers import build_scheduler
+from .scheduling import scheduler_for
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Refining:
         """
         pipeline = self.model.pipeline("image_to_image", scheduler=None)
         texts = prompt, request.negative_prompt
-        return replace(self, embeddings=encode_prompts(pipeline, *texts, request.guidance_scale, cache, self.model.key))
+        known: Any = (request.guidance_scale, cache, self.model.key)
+        return replace(self, embeddings=encode_prompts(pipeline, *texts, *known, syntax=request.prompt_syntax))
 
     @property
     def first(self) -> dict[str, Any]:
@@ -67,15 +68,16 @@ class Refining:
         Returns:
             What diffusers' pipeline returns.
         """
-        scheduler = build_scheduler(request.scheduler, self.model.scheduler_config, seed=request.seed)
+        scheduler = scheduler_for(self.model, request, request.seed)
         watch(scheduler)
         pipeline = self.model.pipeline("image_to_image", scheduler=scheduler, **stand_ins)
         try:
             return pipeline(
                 image=latents,
                 denoising_start=self.switch,
-                num_inference_steps=request.num_inference_steps,
+                num_inference_steps=request.schedule_steps,
                 guidance_scale=request.guidance_scale,
+                guidance_rescale=request.guidance_rescale,
                 generator=generator,
                 **self.embeddings,
             )
@@ -96,7 +98,7 @@ def count_refined_steps(timesteps: torch.Tensor, pipeline: Any, request: Generat
     """
     trained, switch = pipeline.scheduler.config.num_train_timesteps, request.refiner_switch
     before = int((timesteps >= round(trained - switch * trained)).sum())
-    after = len(pipeline.get_timesteps(request.num_inference_steps, 1.0, torch.device("cpu"), switch)[0])
+    after = len(pipeline.get_timesteps(request.schedule_steps, 1.0, torch.device("cpu"), switch)[0])
     if not (before and after):
         raise InvalidRequest(
             "num_inference_steps",

@@ -6,141 +6,98 @@ Making one that cannot be run raises :class:`~pipelines.errors.InvalidRequest` w
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from typing_extensions import Self
 
-from .errors import InvalidRequest
 from .images import check_pixels, to_rgb
-from .lora_tags import MOST_ROWS, LoraUse, parse_use, read_tags
+from .request_core import LARGEST_PROMPT, LARGEST_SEED, MOST_STEPS, SIZE_STEP, CoreFields, FileName, Side, Task
+from .request_sampling import SamplingFields
+from .request_seeds import SeedFields
+from .request_words import describe_limits, limits, one_sentence
+from .upscaling.names import LANCZOS
 
-Task = Literal["text_to_image", "image_to_image", "inpaint"]
+__all__ = [
+    "LARGEST_PROMPT",
+    "LARGEST_SEED",
+    "SIZE_STEP",
+    "GenerationRequest",
+    "ImageToImageRequest",
+    "InpaintRequest",
+    "MaskedContent",
+    "ResizeMode",
+    "Task",
+    "TextToImageRequest",
+    "describe_limits",
+    "limits",
+]
 
-LARGEST_SEED: Final = 2**32 - 1
-LARGEST_PROMPT: Final = 20_000
-SIZE_STEP: Final = 8
-"""The VAE shrinks pictures by 8 (Rombach et al. 2022, f = 8), so sides are its multiples."""
+ResizeMode = Literal["resize", "crop", "fill", "latent"]
+"""A1111's "Just resize", "Crop and resize", "Resize and fill" and "Just resize (latent upscale)"."""
 
-FileName = Annotated[str, Field(max_length=1000)]
+MaskedContent = Literal["original", "fill", "latent_noise", "latent_nothing"]
 
-Side = Annotated[int, Field(ge=64, le=2048, multiple_of=SIZE_STEP)]
+LONGEST_SCHEDULE: Final = 1000
+"""Steps the models here were trained with (Ho et al. 2020); a finer schedule would only repeat them."""
+
+LargeSide = Annotated[int, Field(ge=64, le=4096, multiple_of=SIZE_STEP)]
 
 
-class GenerationRequest(BaseModel):
-    """What every task shares.
-
-    Attributes:
-        prompt: What to see; at least one visible character.
-        negative_prompt: What to avoid.
-        num_inference_steps: Denoising steps, 1 … 150.
-        guidance_scale: How closely the picture follows the prompt, 1 … 30; 1 switches guidance off (Ho & Salimans
-            2022, classifier-free guidance). The default suits the starter model; ``models()`` tells each one's own.
-        scheduler: A sampler by A1111's name or any alias (``Euler``, ``K Euler``, ``k_euler``), with an optional
-            schedule at its end (``DPM++ 2M Karras``).
-        seed: -1 asks for a random one; 0 … 4294967295 are ordinary. Picture *i* uses seed + *i*.
-        width: Pixels, 64 … 2048, a multiple of 8; None = the model's native size, or the given picture's own size.
-        height: As ``width``.
-        num_images_per_prompt: Pictures to make, 1 … 10.
-        model: An id from ``PipelineManager.models()``; None = the starter model.
-        loras: At most five LoRAs with their weights, -2 … 2, beside those that the prompt names by ``<lora:name:0.8>``
-            (at most 16); also as ``name:0.8`` or mappings of ``name`` and ``weight``.
-        vae: A VAE's name; None = the one that belongs to the model; ``taesd`` = the small, quick one.
-        refiner: A model of the refiner family, which takes over for the last steps; None = none.
-        refiner_switch: The share of the steps after which it does, 0.5 … 1.
-        deterministic: Never share a network call with other pictures: each is then bit-identical to a bare diffusers
-            call, also in company; slower where a GPU would have room for several.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-    task: ClassVar[Task]
-
-    prompt: Annotated[str, Field(max_length=LARGEST_PROMPT)]
-    negative_prompt: Annotated[str, Field(max_length=LARGEST_PROMPT)] = ""
-    num_inference_steps: Annotated[int, Field(ge=1, le=150)] = 20
-    guidance_scale: Annotated[float, Field(ge=1.0, le=30.0, allow_inf_nan=False)] = 2.0
-    scheduler: str = "Euler"
-    seed: Annotated[int, Field(ge=-1, le=LARGEST_SEED)] = -1
-    width: Side | None = None
-    height: Side | None = None
-    num_images_per_prompt: Annotated[int, Field(ge=1, le=10)] = 1
-    model: str | None = None
-    loras: tuple[LoraUse, ...] = ()
-    vae: FileName | None = None
-    refiner: FileName | None = None
-    refiner_switch: Annotated[float, Field(ge=0.5, le=1.0, allow_inf_nan=False)] = 0.8
-    deterministic: bool = False
+class GenerationRequest(SamplingFields, SeedFields, CoreFields):
+    """What every task shares: :class:`~pipelines.request_core.CoreFields`, what steers sampling, and what seeds."""
 
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise _one_sentence(type(self), error) from None
-
-    @field_validator(
-        *("num_inference_steps", "guidance_scale", "seed", "width", "height", "refiner_switch"),
-        mode="before",
-        check_fields=False,
-    )
-    @classmethod
-    def _not_a_switch(cls, value: Any) -> Any:
-        return repr(value) if isinstance(value, bool) else value  # Python counts True as 1; a person would not
-
-    @field_validator("prompt")
-    @classmethod
-    def _has_text(cls, prompt: str) -> str:
-        if not prompt.strip():
-            raise ValueError("prompt is empty; say what you want to see.")
-        read_tags(prompt)
-        return prompt
-
-    @field_validator("loras", mode="before")
-    @classmethod
-    def _few_loras(cls, loras: Any) -> tuple[LoraUse, ...]:
-        rows = [loras] if isinstance(loras, (str, dict, LoraUse)) else loras
-        if rows is None:
-            return ()
-        if not isinstance(rows, (list, tuple)):
-            raise ValueError(f"loras is a {type(rows).__name__}; give a list of names with weights.")
-        if len(rows) > MOST_ROWS:
-            raise ValueError(
-                f"loras has {len(rows)} rows; give at most {MOST_ROWS}, and more as <lora:name:0.8> in prompt."
-            )
-        return tuple(_lora_use(row) for row in rows)
-
-    @field_validator("vae", "refiner", mode="before")
-    @classmethod
-    def _none_where_empty(cls, name: Any) -> Any:
-        return None if isinstance(name, str) and name.strip().lower() in ("", "automatic", "none") else name
-
-    @field_validator("scheduler")
-    @classmethod
-    def _known_scheduler(cls, scheduler: str) -> str:
-        from .samplers import find_sampler
-
-        find_sampler(scheduler)
-        return scheduler
-
-    @model_validator(mode="after")
-    def _steps_the_sampler_can_run(self) -> Self:
-        from .samplers import check_steps
-
-        check_steps(self.scheduler, self.num_inference_steps)
-        return self
-
-    @model_validator(mode="after")
-    def _both_sides(self) -> Self:
-        if (self.width is None) != (self.height is None):
-            given, missing = ("width", "height") if self.height is None else ("height", "width")
-            raise ValueError(f"{given} is given without {missing}; give both, or neither for the model's own size.")
-        return self
+            raise one_sentence(type(self), error) from None
 
 
 class TextToImageRequest(GenerationRequest):
-    """A picture from words alone."""
+    """A picture from words alone.
+
+    Attributes:
+        hires_scale: How much larger a second pass makes the picture, 1 … 4; 1 = no second pass (A1111's "hires fix").
+            ``width`` and ``height`` are the first pass's; the second begins with its picture, enlarged.
+        hires_width: Pixels of the finished picture, 64 … 4096, a multiple of 8, in place of ``hires_scale``.
+        hires_height: As ``hires_width``.
+        hires_steps: Steps that the second pass runs, 0 … 150; 0 = as many as the first.
+        hires_strength: How much the second pass may change, 0.01 … 1.
+        hires_upscaler: What enlarges in between: ``Lanczos``, ``Nearest``, an upscaler file's name, or one of A1111's
+            ways with latents (``Latent``, ``Latent (nearest-exact)`` …).
+        hires_scheduler: The second pass's sampler; None = the first's.
+    """
 
     task: ClassVar[Task] = "text_to_image"
+
+    hires_scale: Annotated[float, Field(ge=1.0, le=4.0, allow_inf_nan=False)] = 1.0
+    hires_width: LargeSide | None = None
+    hires_height: LargeSide | None = None
+    hires_steps: Annotated[int, Field(ge=0, le=150)] = 0
+    hires_strength: Annotated[float, Field(ge=0.01, le=1.0, allow_inf_nan=False)] = 0.7
+    hires_upscaler: FileName = LANCZOS
+    hires_scheduler: FileName | None = None
+
+    @field_validator("hires_scheduler", mode="before")
+    @classmethod
+    def _same_where_empty(cls, name: Any) -> Any:
+        same = ("", "none", "use same sampler")
+        return None if isinstance(name, str) and name.strip().lower() in same else name
+
+    @field_validator("hires_scheduler")
+    @classmethod
+    def _known_hires_scheduler(cls, name: str | None) -> str | None:
+        return name if name is None else cls._known_scheduler(name)
+
+    @model_validator(mode="after")
+    def _hires_can_be_done(self) -> Self:
+        from .larger_rules import check_hires
+
+        check_hires(self)
+        return self
 
 
 class ImageToImageRequest(GenerationRequest):
@@ -148,15 +105,44 @@ class ImageToImageRequest(GenerationRequest):
 
     Attributes:
         image: Any PIL image; kept as RGB, upright, transparent parts on white. Fitted to ``width`` × ``height``
-            by covering and cropping; with neither given the result has the picture's own size.
+            as ``resize_mode`` says; with neither given the result has the picture's own size.
         strength: How much may change, 0 … 1: the share of ``num_inference_steps`` that is run (diffusers' meaning;
-            Dream Studio's "image strength" is 1 - strength).
+            Dream Studio's "image strength" is 1 - strength). 0 only with ``tile_scale``: the picture is enlarged by
+            ``tile_upscaler`` and nothing is painted.
+        exact_steps: Run ``num_inference_steps`` steps whatever ``strength`` is (A1111's "do exactly the amount of
+            steps the slider specifies"), by a schedule that is longer by as much.
+        resize_mode: ``crop`` fills the size and crops what sticks out, ``resize`` stretches, ``fill`` shows all of it
+            with its edge repeated around it, ``latent`` stretches its latents.
+        color_correction: Give the result the colours of the picture it was made from.
+        tile_scale: How much larger the result is, 1 … 8, painted over in tiles after an upscaler made it larger
+            (A1111's "SD upscale"); 1 = as usual. At most 4096 × 4096 pixels.
+        tile_size: Side of a tile in pixels; None = the model's native size.
+        tile_overlap: Pixels over which neighbouring tiles melt into each other, 0 … 256.
+        tile_upscaler: What enlarges before: ``Lanczos``, ``Nearest``, or an upscaler file's name.
     """
 
     task: ClassVar[Task] = "image_to_image"
 
     image: Image.Image = Field(repr=False)
     strength: Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)] = 0.65
+    exact_steps: bool = False
+    resize_mode: ResizeMode = "crop"
+    color_correction: bool = False
+    tile_scale: Annotated[float, Field(ge=1.0, le=8.0, allow_inf_nan=False)] = 1.0
+    tile_size: Side | None = None
+    tile_overlap: Annotated[int, Field(ge=0, le=256)] = 64
+    tile_upscaler: FileName = LANCZOS
+
+    @property
+    def schedule_steps(self) -> int:
+        """The steps of which the last ``strength`` are run."""
+        exact = self.exact_steps and self.strength > 0
+        return _stretched(self.num_inference_steps, self.strength) if exact else self.num_inference_steps
+
+    @property
+    def is_whole_painted(self) -> bool:
+        """Whether all of the picture is given to the model, not only a part."""
+        return True
 
     @field_validator("image", mode="before")
     @classmethod
@@ -165,7 +151,20 @@ class ImageToImageRequest(GenerationRequest):
 
     @model_validator(mode="after")
     def _at_least_one_step(self) -> Self:
-        if int(self.num_inference_steps * self.strength) < 1:
+        from .larger_rules import enlarges_only
+        from .samplers import find_sampler
+
+        if enlarges_only(self):
+            return self
+        own = find_sampler(self.scheduler).sampler.largest_steps
+        longest = own if own < MOST_STEPS else LONGEST_SCHEDULE
+        if self.exact_steps and self.strength * longest < self.num_inference_steps:
+            least = math.ceil(self.num_inference_steps / longest * 1000) / 1000
+            raise ValueError(
+                f"strength is {self.strength:g}, too little for exactly {self.num_inference_steps} steps; raise "
+                f"strength to {least:g}, or switch exact_steps off."
+            )
+        if not self.exact_steps and int(self.num_inference_steps * self.strength) < 1:
             raise ValueError(
                 f"strength is {self.strength:g}, and {self.strength:g} × {self.num_inference_steps} steps is less than "
                 "one step; raise strength or num_inference_steps."
@@ -173,8 +172,19 @@ class ImageToImageRequest(GenerationRequest):
         return self
 
     @model_validator(mode="after")
+    def _tiles_can_be_painted(self) -> Self:
+        from .larger_rules import check_tiles
+
+        check_tiles(self)
+        return self
+
+    @model_validator(mode="after")
     def _within_size(self) -> Self:
-        if self.width is None and not all(64 <= side <= 2048 for side in self.image.size):
+        from .larger_rules import enlarges_only
+
+        if enlarges_only(self):
+            return self
+        if self.width is None and self.is_whole_painted and not all(64 <= side <= 2048 for side in self.image.size):
             raise ValueError(
                 f"image is {self.image.width} × {self.image.height}, and sides must be 64 to 2048 pixels; "
                 "give width and height, and it is fitted to them."
@@ -188,6 +198,14 @@ class InpaintRequest(ImageToImageRequest):
     Attributes:
         mask_image: Same size as ``image``; kept as mode L, 255 = repaint, 0 = keep.
         mask_blur: Pixels, 0 … 64, over which the edit melts into its surroundings, inside the mask.
+        invert_mask: Repaint what ``mask_image`` does not cover.
+        masked_content: What the masked part shows before it is painted: what is there, the colours around it, noise,
+            or nothing. With ``strength`` 1 painting begins from noise alone, and it matters little.
+        padding_mask_crop: Paint only the masked part and so many pixels, 0 … 256, around it, at ``width`` × ``height``
+            (the model's native size if not given), and lay it back into the picture, which keeps its size; None =
+            paint the whole picture (diffusers' meaning; A1111's "only masked" and "whole picture").
+        soft_inpainting: Take the levels of the mask, blurred by ``mask_blur``, for how much each pixel may change
+            (Levin & Fried 2023, Differential Diffusion).
     """
 
     task: ClassVar[Task] = "inpaint"
@@ -195,6 +213,15 @@ class InpaintRequest(ImageToImageRequest):
     mask_image: Image.Image = Field(repr=False)
     mask_blur: Annotated[int, Field(ge=0, le=64)] = 4
     strength: Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)] = 1.0
+    invert_mask: bool = False
+    masked_content: MaskedContent = "original"
+    padding_mask_crop: Annotated[int, Field(ge=0, le=256)] | None = None
+    soft_inpainting: bool = False
+
+    @property
+    def is_whole_painted(self) -> bool:
+        """As for every picture."""
+        return self.padding_mask_crop is None
 
     @field_validator("mask_image", mode="before")
     @classmethod
@@ -209,19 +236,22 @@ class InpaintRequest(ImageToImageRequest):
                 f"mask_image is {self.mask_image.width} × {self.mask_image.height} but image is "
                 f"{self.image.width} × {self.image.height}; give a mask of the picture's size."
             )
-        if not self.mask_image.getbbox():
+        if self.invert_mask and self.mask_image.getextrema()[0] == 255:
+            raise ValueError(
+                "mask_image covers the whole picture, and with invert_mask nothing is left to change; erase a part of "
+                "it, or switch invert_mask off."
+            )
+        if not self.invert_mask and not self.mask_image.getbbox():
             raise ValueError("mask_image is empty; paint over the part that should change.")
         return self
 
 
-def _lora_use(row: Any) -> LoraUse:
-    if isinstance(row, str):
-        return parse_use(row)
-    if isinstance(row, LoraUse):
-        return row
-    if isinstance(row, dict) and all(isinstance(name, str) for name in row):
-        return LoraUse(**row)
-    raise ValueError(f"loras has a {type(row).__name__} in it; write each as 'name:0.8'.")
+def _stretched(steps: int, strength: float) -> int:
+    """The shortest schedule of which diffusers' rule, ``int(schedule × strength)``, runs so many steps."""
+    length = max(steps, math.ceil(steps / strength) - 1)
+    while int(length * strength) < steps:
+        length += 1
+    return length
 
 
 def _checked(image: Any, parameter: str) -> Image.Image:
@@ -235,51 +265,3 @@ def _checked(image: Any, parameter: str) -> Image.Image:
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"{parameter} is damaged or incomplete; save it again and retry.") from error
     return image
-
-
-def _one_sentence(request: type[GenerationRequest], error: ValidationError) -> InvalidRequest:
-    """Words pydantic's first complaint as one sentence: field, value, way out."""
-    first = error.errors(include_url=False)[0]
-    parameter = str(first["loc"][0]) if first["loc"] else "request"
-    kind, context, value = first["type"], first.get("ctx", {}), first.get("input")
-    if kind == "value_error":
-        sentence = str(context["error"])
-        named = sentence.split(" ", 1)[0]
-        return InvalidRequest(named if named in request.model_fields else parameter, sentence)
-    if kind == "missing":
-        return InvalidRequest(parameter, f"{parameter} is missing; give one.")
-    if kind == "extra_forbidden":
-        known = ", ".join(sorted(request.model_fields))
-        return InvalidRequest(parameter, f"{parameter} is not a field of {request.__name__}; it has {known}.")
-    if kind == "string_too_long":
-        most = context["max_length"]
-        return InvalidRequest(parameter, f"{parameter} has {len(str(value)):,} characters; give at most {most:,}.")
-    shown = repr(value) if len(repr(value)) <= 60 else f"{type(value).__name__} of length {len(repr(value))}"
-    return InvalidRequest(parameter, f"{parameter} is {shown}; it must be {describe_limits(request, parameter)}.")
-
-
-def describe_limits(request: type[GenerationRequest], parameter: str) -> str:
-    """Says in words what a field takes, from the one place that defines it ("a whole number from 1 to 150")."""
-    bounds = limits(request, parameter)
-    schema = request.model_fields[parameter].annotation
-    whole = schema is int or "int" in str(schema)
-    if "minimum" not in bounds and "maximum" not in bounds:
-        return f"text of at most {bounds['maxLength']} characters" if "maxLength" in bounds else "text"
-    words = f"a {'whole ' if whole else ''}number from {bounds['minimum']} to {bounds['maximum']}"
-    return words + (f", a multiple of {bounds['multipleOf']:g}" if "multipleOf" in bounds else "")
-
-
-def limits(request: type[GenerationRequest], parameter: str) -> dict[str, float]:
-    """The numeric limits of a field: ``minimum``, ``maximum``, ``multipleOf``, ``maxLength`` where they exist."""
-    names = {"ge": "minimum", "le": "maximum", "multiple_of": "multipleOf", "max_length": "maxLength"}
-    found: dict[str, float] = {}
-    pending: list[Any] = list(request.model_fields[parameter].metadata)
-    annotation = request.model_fields[parameter].annotation
-    for part in getattr(annotation, "__args__", ()):
-        for extra in getattr(part, "__metadata__", ()):
-            pending += extra.metadata if hasattr(extra, "metadata") else [extra]
-    for item in pending:
-        for name, key in names.items():
-            if getattr(item, name, None) is not None:
-                found[key] = getattr(item, name)
-    return found

@@ -6,8 +6,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import torch
@@ -16,6 +15,7 @@ from .caches import TensorCache
 from .control import Control
 from .denoiser import Engine, Lane
 from .drawing import PreviewChoice, preview_drawer
+from .enlargement import plan_enlargement
 from .errors import Cancelled, GenerationError, OutOfMemory, ReverieError
 from .events import (
     GenerationEvent,
@@ -26,16 +26,20 @@ from .events import (
     ModelLoading,
     StepCompleted,
 )
-from .fitting import Fitter, Fitting
+from .fitting import Fitter
 from .framing import Frame, frame_for
 from .kept_models import Progress, Stopped
+from .larger_rules import enlarges_only
 from .loading import LoadedModel
 from .memory import smaller_size
 from .models import STARTER_ID
-from .picture import count_steps, paint
+from .outfits import Outfit, drawn_requests, notices_for, outfits_for
+from .passes import Passes, plan_passes
+from .picture import OnStep, paint
 from .refining import Refining
-from .request import GenerationRequest
-from .seeds import resolve_seeds
+from .request import GenerationRequest, ImageToImageRequest
+from .seeds import PictureSeeds, seeds_of
+from .upscaling.upscalers import Upscalers
 
 PIXELS_TOGETHER: Final = 8 * 512 * 512
 """Most pixels one request paints at once: eight pictures of SD 1.5's size, two of SDXL's."""
@@ -50,6 +54,7 @@ class Run:
         request: What is asked for.
         cache: Results that need not be made twice.
         fitter: Finds the LoRAs, words and VAE that it names.
+        upscalers: Enlarge pictures on the way.
         owner: On whose behalf the engine is used.
         control: Wishes to heed on the way.
         previews: Whether steps carry a preview; ``fine`` = by the model's small decoder, where it has one.
@@ -63,6 +68,7 @@ class Run:
         request: GenerationRequest,
         cache: TensorCache,
         fitter: Fitter,
+        upscalers: Upscalers,
         *,
         owner: str = "",
         control: Control | None = None,
@@ -72,7 +78,7 @@ class Run:
         self._lend_refiner = lend_refiner
         self._refining: Refining | None = None
         self._engine, self._lend, self._request, self._cache = engine, lend, request, cache
-        self._fitter = fitter
+        self._fitter, self._upscalers = fitter, upscalers
         self._owner, self._control, self._previews = owner, control or Control(), previews
         self._events: queue.SimpleQueue[GenerationEvent | ReverieError] = queue.SimpleQueue()
         self._stopped = False
@@ -109,6 +115,10 @@ class Run:
     def _conduct(self) -> None:
         began = time.perf_counter()
         try:
+            if enlarges_only(self._request):
+                self._enlarge()
+                self._events.put(GenerationFinished(time.perf_counter() - began))
+                return
             with contextlib.ExitStack() as lent:
                 model = lent.enter_context(self._lend(self._tell_loading, self._is_unwanted))
                 if self._lend_refiner is not None:
@@ -124,6 +134,31 @@ class Run:
             failure = GenerationError(f"The picture could not be made ({type(error).__name__}: {error}).")
             failure.__cause__ = error
             self._events.put(failure)
+
+    def _enlarge(self) -> None:
+        """No model is needed, nor loaded."""
+        request = self._request
+        assert isinstance(request, ImageToImageRequest)
+        enlargement = plan_enlargement(request, self._upscalers)
+        self._size = enlargement.size
+        pictures = seeds_of(request)
+        self._events.put(GenerationStarted(tuple(one.seed for one in pictures), enlargement.tiles))
+        self._open_lanes(range(1))
+        lane = self._lanes[0]
+
+        def on_tile(done: int) -> None:
+            self._events.put(StepCompleted(done, enlargement.tiles, None, 0))
+
+        try:
+            image = enlargement.make(lane.run, on_tile)
+            for index, one in enumerate(pictures):  # all alike, as an upscaler draws nothing
+                self._events.put(ImageFinished(index, image, one.seed, variation_seed=one.variation))
+        except Cancelled:
+            if self._stopped:
+                raise
+            self._events.put(ImageSkipped(0))
+        finally:
+            lane.close()
 
     def _tell_loading(self, done: float, what: str) -> None:
         self._control.tell_loading(ModelLoading(self._request.model or STARTER_ID, done, what))
@@ -142,29 +177,29 @@ class Run:
 
     def _paint_all(self, model: LoadedModel) -> None:
         frame = frame_for(self._request, model.info.native_size, model.size_step)
-        self._size = frame.size
-        seeds = resolve_seeds(self._request.seed, self._request.num_images_per_prompt)
-        self._events.put(GenerationStarted(seeds, count_steps(model, self._request, self._refining)))
-        with self._fitter.fitted(model, self._request) as (fitting, load):
-            self._paint_waves(model, frame, seeds, fitting, load)
+        passes = plan_passes(model, self._request, frame, self._upscalers, self._refining)
+        self._size = passes.working_size
+        pictures = seeds_of(self._request)
+        seeds = tuple(one.seed for one in pictures)
+        requests = drawn_requests(self._request, seeds, self._fitter.wildcards)
+        self._events.put(GenerationStarted(seeds, passes.total_steps, notices_for(model, requests)))
+        with outfits_for(self._fitter, model, requests) as outfits:
+            self._paint_waves(model, passes, pictures, outfits)
 
     def _paint_waves(
-        self, model: LoadedModel, frame: Frame, seeds: tuple[int, ...], fitting: Fitting, load: Callable[[Lane], None]
+        self, model: LoadedModel, passes: Passes, seeds: Sequence[PictureSeeds], outfits: Sequence[Outfit]
     ) -> None:
-        embeddings: dict[str, Any] = {}
-        together = pictures_together(frame.working_size, len(seeds), self._engine.largest_batch)
+        together = pictures_together(passes.working_size, len(seeds), self._engine.largest_batch)
         for first in range(0, len(seeds), together):
             indices = range(first, min(first + together, len(seeds)))
             self._open_lanes(indices)
             try:
                 if first == 0:
-                    load(self._lanes[first])
-                    encode = partial(fitting.embeddings, model, self._request, self._cache)
-                    embeddings = self._lanes[first].run(encode, between_steps=self._refining is None)
-                    if self._refining is not None:
-                        tell = partial(self._refining.told, fitting.prompt, self._request, self._cache)
-                        self._refining = self._lanes[first].run(tell, between_steps=True)
-                self._paint_wave(model, frame, embeddings, seeds, fitting)
+                    distinct = list(dict.fromkeys(outfits))
+                    for one in distinct:
+                        known = (model, self._lanes[first], self._cache, self._refining)
+                        one.prepare(*known, steps_follow=one is distinct[-1])
+                self._paint_wave(model, passes, seeds, outfits)
             finally:
                 for lane in self._lanes.values():
                     lane.close()
@@ -179,7 +214,7 @@ class Run:
         self._control.follow(self._heed)
 
     def _paint_wave(
-        self, model: LoadedModel, frame: Frame, embeddings: dict[str, Any], seeds: tuple[int, ...], fitting: Fitting
+        self, model: LoadedModel, passes: Passes, seeds: Sequence[PictureSeeds], outfits: Sequence[Outfit]
     ) -> None:
         failures: list[BaseException] = []
 
@@ -190,10 +225,17 @@ class Run:
                 self._events.put(StepCompleted(step, total_steps, draw(guess), index))
 
             try:
-                seed = seeds[index]
-                worn = (on_step, fitting, self._refining)
-                image = paint(model, self._request, frame, embeddings, seed, lane, self._cache, *worn)
-                self._events.put(ImageFinished(index, image, seed, fitting.files))
+                picture, outfit = seeds[index], outfits[index]
+                fitting, embeddings = outfit.fitting, outfit.embeddings
+
+                def one_pass(
+                    request: GenerationRequest, frame: Frame, told: OnStep, over: dict[str, Any] | None = None, /
+                ) -> Any:
+                    given = (picture, lane, self._cache, told, fitting)
+                    return paint(model, request, frame, embeddings, *given, refining=outfit.refining, over=over)
+
+                image = passes.paint(one_pass, self._upscalers, lane.run, on_step)
+                self._events.put(ImageFinished(index, image, picture.seed, fitting.files, picture.variation))
             except Cancelled as stop:
                 if index in self._control.skipped and not self._stopped:
                     self._events.put(ImageSkipped(index))

@@ -2,85 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-NATIVE: Final = "Native"
-"""The schedule of a bare name: the timestep spacing that the checkpoint's own scheduler config asks for."""
+from .sampler_kinds import AUTOMATIC, NATIVE, RANGED, RHOS, SHAPES, SIGMA_FLAGS, SPACINGS, Sampler
 
-AUTOMATIC: Final = "Automatic"
-"""A1111's word for the sampler's favourite: ``DPM++ 2M Automatic`` is ``DPM++ 2M Karras``."""
+__all__ = ["AUTOMATIC", "NATIVE", "RANGED", "RHOS", "SAMPLERS", "SHAPES", "SIGMA_FLAGS", "SPACINGS", "Sampler"]
 
-SIGMA_FLAGS: Final = {
-    "Karras": "use_karras_sigmas",
-    "Exponential": "use_exponential_sigmas",
-}
-"""Schedules that shape the noise levels: the flag a scheduler needs for each.
-
-diffusers' ``use_beta_sigmas`` is not among them: it lays the Beta distribution over the noise levels, where Lee et al.
-2024 lay it over the timesteps, and so leaves 20 steps with next to none at middle noise. On Gaussian data of spread
-0.8 they came out between 0.4 and 2.2, where Karras gave 0.7 to 1.0; red on blue came out burnt.
-"""
-
-SPACINGS: Final = {"Uniform": "linspace", "SGM Uniform": "trailing", "DDIM": "leading"}
-"""Schedules that space the timesteps: diffusers' ``timestep_spacing`` for each."""
-
-_ALL: Final = (*SIGMA_FLAGS, *SPACINGS)
 _STEPPED: Final = ("SGM Uniform", "DDIM")
 """For solvers that count timesteps down by a fixed stride: over ``linspace`` it does not fit, and noise stays."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sampler:
-    """One way to draw.
-
-    Attributes:
-        name: A1111's name, the canonical one; diffusers' own where A1111 has none.
-        label: What the page shows: Dream Studio's name where it had one.
-        scheduler: The class that does it, by name: diffusers', or Reverie's own (``fidelity`` says so).
-        aliases: Other names, beside ``name``, ``label`` and, for its first owner, the class.
-        schedules: Schedules it can run with, beside ``NATIVE`` and ``AUTOMATIC``.
-        automatic: What ``AUTOMATIC`` stands for: A1111's choice for this sampler.
-        overrides: Constructor arguments that make the class this sampler, whatever the checkpoint says.
-        calls_per_step: Network calls a step: 1 or 2.
-        repeats_a_step: Whether it runs one timestep twice to get going (PLMS).
-        largest_steps: Most ``num_inference_steps`` it can run.
-        flow: The class that does it for flow matching (Stable Diffusion 3, Flux); empty where there is none.
-        fidelity: ``same`` algorithm as the name means elsewhere, ``close``, or ``own`` class; why, if need
-            be.
-    """
-
-    name: str
-    label: str
-    scheduler: str
-    fidelity: str
-    aliases: tuple[str, ...] = ()
-    schedules: tuple[str, ...] = _ALL
-    automatic: str = NATIVE
-    overrides: tuple[tuple[str, Any], ...] = ()
-    calls_per_step: int = 1
-    repeats_a_step: bool = False
-    largest_steps: int = 150
-    flow: str = ""
-
-    def calls(self, num_inference_steps: int) -> int:
-        """Counts the network calls of a whole picture from noise.
-
-        The last of two-call steps needs only one. While one runs, ``pipe.num_timesteps`` is the count.
-        """
-        extra = int(self.repeats_a_step and num_inference_steps > 1)
-        return self.calls_per_step * num_inference_steps - (self.calls_per_step - 1) + extra
-
+_ETA: Final = ("eta", "s_noise")
+_CHURN: Final = ("s_churn", "s_tmin", "s_tmax", "s_noise")
 
 SAMPLERS: Final = (
-    Sampler("Euler", "K Euler", "EulerDiscreteScheduler", "same", flow="FlowMatchEulerDiscreteScheduler"),
+    Sampler(
+        "Euler",
+        "K Euler",
+        "EulerDiscreteScheduler",
+        "same",
+        flow="FlowMatchEulerDiscreteScheduler",
+        own="ChurningEulerScheduler",
+        options=_CHURN,
+    ),
     Sampler(
         "Euler a",
         "K Euler Ancestral",
         "EulerAncestralDiscreteScheduler",
         "same",
         aliases=("k_euler_a", "Euler Ancestral"),
-        schedules=tuple(SPACINGS),
+        own="AncestralEulerScheduler",
+        options=_ETA,
     ),
     Sampler("LMS", "K LMS", "LMSDiscreteScheduler", "same; close where a picture is given"),
     Sampler(
@@ -90,8 +42,19 @@ SAMPLERS: Final = (
         "same",
         calls_per_step=2,
         flow="FlowMatchHeunDiscreteScheduler",
+        own="ChurningHeunScheduler",
+        options=_CHURN,
     ),
-    Sampler("DPM2", "K DPM 2", "KDPM2DiscreteScheduler", "close", automatic="Karras", calls_per_step=2),
+    Sampler(
+        "DPM2",
+        "K DPM 2",
+        "KDPM2DiscreteScheduler",
+        "close",
+        automatic="Karras",
+        calls_per_step=2,
+        own="ChurningDPM2Scheduler",
+        options=_CHURN,
+    ),
     Sampler(
         "DPM2 a",
         "K DPM 2 Ancestral",
@@ -100,6 +63,8 @@ SAMPLERS: Final = (
         aliases=("k_dpm_2_a", "DPM2 Ancestral"),
         automatic="Karras",
         calls_per_step=2,
+        own="AncestralDPM2Scheduler",
+        options=_ETA,
     ),
     Sampler(
         "DPM++ 2S a",
@@ -109,6 +74,7 @@ SAMPLERS: Final = (
         aliases=("k_dpmpp_2s_a", "DPM++ 2S Ancestral"),
         automatic="Karras",
         calls_per_step=2,
+        options=_ETA,
     ),
     Sampler(
         "DPM++ 2M",
@@ -117,9 +83,19 @@ SAMPLERS: Final = (
         "close",
         automatic="Karras",
         overrides=(("algorithm_type", "dpmsolver++"), ("solver_order", 2), ("solver_type", "midpoint")),
+        flow="FlowDPMSolverMultistepScheduler",
     ),
-    Sampler("DPM++ SDE", "K DPM++ SDE", "DPMSolverSDEScheduler", "close", automatic="Karras", calls_per_step=2),
-    Sampler("DDIM", "DDIM", "DDIMScheduler", "same", schedules=_STEPPED),
+    Sampler(
+        "DPM++ SDE",
+        "K DPM++ SDE",
+        "DPMSolverSDEScheduler",
+        "close",
+        automatic="Karras",
+        calls_per_step=2,
+        own="SDESinglestepScheduler",
+        options=_ETA,
+    ),
+    Sampler("DDIM", "DDIM", "DDIMScheduler", "same", schedules=_STEPPED, like="Euler", options=("eta",)),
     Sampler(
         "DDPM",
         "DDPM",
@@ -127,6 +103,7 @@ SAMPLERS: Final = (
         "same",
         schedules=_STEPPED,
         overrides=(("variance_type", "fixed_small"),),
+        like="Euler a",
     ),
     Sampler(
         "DPM++ 2M SDE",
@@ -136,6 +113,8 @@ SAMPLERS: Final = (
         aliases=("K DPM++ 2M SDE",),
         automatic="Exponential",
         overrides=(("algorithm_type", "sde-dpmsolver++"), ("solver_order", 2), ("solver_type", "midpoint")),
+        own="SDE2MMidpointScheduler",
+        options=_ETA,
     ),
     Sampler(
         "DPM++ 2M SDE Heun",
@@ -145,6 +124,8 @@ SAMPLERS: Final = (
         aliases=("K DPM++ 2M SDE Heun",),
         automatic="Exponential",
         overrides=(("algorithm_type", "sde-dpmsolver++"), ("solver_order", 2), ("solver_type", "heun")),
+        own="SDE2MHeunScheduler",
+        options=_ETA,
     ),
     Sampler(
         "UniPC",
@@ -152,6 +133,7 @@ SAMPLERS: Final = (
         "UniPCMultistepScheduler",
         "close: order 2, bh2, as diffusers advises with guidance",
         overrides=(("solver_order", 2), ("solver_type", "bh2"), ("predict_x0", True)),
+        flow="FlowUniPCMultistepScheduler",
     ),
     Sampler(
         "PLMS",
@@ -162,6 +144,7 @@ SAMPLERS: Final = (
         schedules=_STEPPED,
         overrides=(("skip_prk_steps", True),),
         repeats_a_step=True,
+        like="LMS",
     ),
     Sampler(
         "DEIS",
@@ -170,8 +153,78 @@ SAMPLERS: Final = (
         "same",
         schedules=tuple(SPACINGS),
         overrides=(("algorithm_type", "deis"), ("solver_order", 2), ("solver_type", "logrho")),
+        like="DPM++ 2M",
     ),
-    Sampler("LCM", "LCM", "LCMScheduler", "same; for distilled models", ("k_lcm",), schedules=(), largest_steps=50),
-    Sampler("TCD", "TCD", "TCDScheduler", "same; for distilled models", schedules=(), largest_steps=50),
+    Sampler(
+        "LCM",
+        "LCM",
+        "LCMScheduler",
+        "same; for distilled models",
+        ("k_lcm",),
+        largest_steps=50,
+        own="LevelledLCMScheduler",
+        spaced=False,
+        options=("s_noise",),
+        flow="SeededFlowMatchLCMScheduler",
+    ),
+    Sampler(
+        "TCD",
+        "TCD",
+        "TCDScheduler",
+        "same; for distilled models",
+        schedules=(),
+        largest_steps=50,
+        like="LCM",
+        options=("eta",),
+    ),
+    Sampler(
+        "DPM++ 3M SDE",
+        "DPM++ 3M SDE",
+        "SDE3MScheduler",
+        "own: diffusers' spread grows with the steps",
+        aliases=("K DPM++ 3M SDE",),
+        automatic="Exponential",
+        options=_ETA,
+    ),
+    Sampler(
+        "DPM fast",
+        "DPM fast",
+        "DPMFastScheduler",
+        "own: diffusers has none; A1111 runs it with eta 1",
+        aliases=("K DPM fast",),
+        schedules=(),
+        overrides=(("eta", 0.0),),
+        like="DPM2",
+        options=(*_ETA, "sigma_min", "sigma_max"),
+    ),
+    Sampler(
+        "DPM adaptive",
+        "DPM adaptive",
+        "DPMAdaptiveScheduler",
+        "own: diffusers has none; steps are the most it takes; A1111 runs it with eta 1",
+        aliases=("k_dpm_ad", "K DPM adaptive"),
+        schedules=(),
+        overrides=(("eta", 0.0),),
+        like="DPM2",
+        calls_per_step=3,
+        options=(*_ETA, "sigma_min", "sigma_max"),
+        ends_early=True,
+    ),
+    Sampler(
+        "Restart",
+        "Restart",
+        "RestartScheduler",
+        "own: diffusers has none",
+        automatic="Karras",
+        calls_per_step=2,
+        options=("s_noise",),
+    ),
+    Sampler(
+        "DDIM CFG++",
+        "DDIM CFG++",
+        "DDIMCFGPPScheduler",
+        "own: diffusers has none",
+        automatic="DDIM",
+    ),
 )
 """Every sampler, in the order the page lists them: Dream Studio's eleven first."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .errors import InvalidRequest
+from .sampler_options import SamplerOptions
 from .sampler_table import AUTOMATIC, NATIVE, SAMPLERS, Sampler
 
 _SCHEDULE_ALIASES: Final = {
@@ -22,6 +23,12 @@ _SCHEDULE_ALIASES: Final = {
     "Uniform": ("uniform", "linspace"),
     "SGM Uniform": ("sgmuniform", "trailing"),
     "DDIM": ("ddim", "ddimuniform", "leading"),
+    "Polyexponential": ("polyexponential", "polyexp"),
+    "Beta": ("beta",),
+    "Align Your Steps": ("alignyoursteps", "ays"),
+    "Simple": ("simple",),
+    "Normal": ("normal",),
+    "KL Optimal": ("kloptimal", "klopt"),
     AUTOMATIC: ("automatic", "auto"),
     NATIVE: ("native",),
 }
@@ -83,6 +90,45 @@ def check_steps(name: str, num_inference_steps: int) -> None:
         )
 
 
+def check_options(choice: SamplerChoice, options: SamplerOptions, *, flow: bool = False) -> None:
+    """Refuses an option that a sampler cannot take with its schedule.
+
+    Args:
+        choice: The sampler, with its schedule.
+        options: What is set.
+        flow: Whether it is for a flow-matching model; those take none.
+
+    Raises:
+        InvalidRequest: One cannot be taken; the sentence names the nearest that takes it.
+    """
+    for option, value in options.given().items():
+        if choice.sampler.takes(option, choice.schedule) and not flow:
+            continue
+        able = [
+            name
+            for sampler in SAMPLERS
+            for schedule, name in schedule_choices(sampler.name)
+            if not flow and sampler.takes(option, schedule)
+        ]
+        near = difflib.get_close_matches(choice.name, able, n=1, cutoff=0.0)
+        raise InvalidRequest(
+            option,
+            f"{option} is {value!r}, which {choice.name} does not take{' with a flow-matching model' if flow else ''}; "
+            f"leave it unset{f', or use {near[0]!r}' if near else ''}.",
+        )
+
+
+def options_taken(name: str, options: SamplerOptions) -> SamplerOptions:
+    """Those of the options that a sampler takes: for a second pass, whose sampler may be another.
+
+    Raises:
+        InvalidRequest: No sampler is called that.
+    """
+    choice = find_sampler(name)
+    given = options.given().items()
+    return SamplerOptions(**{key: value for key, value in given if choice.sampler.takes(key, choice.schedule)})
+
+
 def unfit_for_flow(name: str, able: Sequence[str]) -> InvalidRequest:
     """Words that a flow-matching model (Stable Diffusion 3, Flux) cannot draw with a sampler.
 
@@ -90,7 +136,8 @@ def unfit_for_flow(name: str, able: Sequence[str]) -> InvalidRequest:
         name: As it was asked for.
         able: The samplers that the model can draw with.
     """
-    near = difflib.get_close_matches(find_sampler(name).sampler.name, able, n=1, cutoff=0.0)[0]
+    asked = find_sampler(name).sampler.name
+    near = max((one for one in able if f"{asked} ".startswith(f"{one} ")), key=len, default=able[0])
     return InvalidRequest(
         "scheduler", f"scheduler is {_shown(name)}, which cannot draw with this flow-matching model; use {near!r}."
     )
@@ -134,7 +181,7 @@ def _schedules_by_key() -> list[tuple[str, str]]:
 
 def _impossible(name: str, sampler: Sampler, schedule: str) -> InvalidRequest:
     able = [other.name for other in SAMPLERS if schedule in other.schedules]
-    near = difflib.get_close_matches(sampler.name, able, n=1, cutoff=0.0)[0]
+    near = sampler.like if sampler.like in able else difflib.get_close_matches(sampler.name, able, n=1, cutoff=0.0)[0]
     return InvalidRequest(
         "scheduler",
         f"scheduler is {_shown(name)}, but {sampler.name} has no {schedule} schedule; "

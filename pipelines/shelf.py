@@ -21,15 +21,21 @@ from .preset import PRESETS
 
 COMPONENTS: Final = PRESETS / "components"
 
-EXTRAS: Final = ("lora", "embedding", "vae")
+EXTRAS: Final = ("lora", "embedding", "vae", "upscaler")
 
-NAMES: Final = {"model": "model", "lora": "LoRA", "embedding": "textual inversion", "vae": "VAE"}
+NAMES: Final = {
+    "model": "model",
+    "lora": "LoRA",
+    "embedding": "textual inversion",
+    "vae": "VAE",
+    "upscaler": "upscaler",
+}
 """What belongs into a folder of a role, for sentences."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that was found: ``what`` is ``model``, ``lora``, ``embedding``, ``vae``, or ``refused``."""
+    """One thing that was found: ``what`` is ``model``, one of :data:`EXTRAS`, or ``refused``."""
 
     what: str
     model: ModelInfo | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -13,6 +13,11 @@ from .caches import TensorCache, fingerprint
 from .denoiser import Lane
 from .errors import GenerationError
 from .memory import first_that_fits, tiled
+from .prompt_steps import StepPrompts
+from .seamless import circular, decode_seamlessly
+from .touches import Touched, Touches
+
+NOTHING: Final = Touches()
 
 
 class StandIn(torch.nn.Module):
@@ -44,16 +49,35 @@ class SharedDenoiser(StandIn):
         network: The real network.
         lane: Where its calls are parked.
         worn: What it shall wear for them.
+        prompts: What it is told where the prompts change from step to step; None = what the pipeline says.
+        touches: What is done to it for these calls.
+        after: What is done to each answer; None = nothing.
         **known: As for :class:`StandIn`.
     """
 
-    def __init__(self, network: torch.nn.Module, lane: Lane, worn: Worn | None = None, **known: object) -> None:
-        super().__init__(network, lane, worn=worn, **known)
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        lane: Lane,
+        worn: Worn | None = None,
+        prompts: StepPrompts | None = None,
+        touches: Touches = NOTHING,
+        after: Callable[[Any], Any] | None = None,
+        **known: object,
+    ) -> None:
+        called = Touched(network, touches) if touches else network
+        super().__init__(network, lane, called=called, worn=worn, prompts=prompts, after=after, **known)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Parks the call and gives this lane's slice of the result."""
         own = self.__dict__
-        return own["lane"].denoise(own["network"], args, kwargs, own["worn"])
+
+        def denoise(*args: Any, **kwargs: Any) -> Any:
+            return own["lane"].denoise(own["called"], args, kwargs, own["worn"])
+
+        prompts, after = own["prompts"], own["after"]
+        answer = denoise(*args, **kwargs) if prompts is None else prompts.denoise(denoise, args, kwargs)
+        return answer if after is None else after(answer)
 
     def cache_context(self, *_args: Any, **_kwargs: Any) -> contextlib.AbstractContextManager[None]:
         """Does nothing: diffusers would note on the network, which others share, whose call it is in."""
@@ -68,31 +92,66 @@ class SharedVae(StandIn):
         lane: Where its calls are parked.
         cache: Keeps encoded pictures, so that a series of edits of one picture encodes it once.
         model_key: What tells this VAE's results from another's.
+        seamless: Whether opposite edges meet.
+        posterior: What encoded pictures are sampled with, whatever the pipeline says; None = what it says.
         **known: As for :class:`StandIn`.
     """
 
     def __init__(
-        self, network: torch.nn.Module, lane: Lane, cache: TensorCache, model_key: Hashable, **known: object
+        self,
+        network: torch.nn.Module,
+        lane: Lane,
+        cache: TensorCache,
+        model_key: Hashable,
+        *,
+        seamless: bool = False,
+        posterior: torch.Generator | None = None,
+        **known: object,
     ) -> None:
-        super().__init__(network, lane, cache=cache, model_key=model_key, **known)
+        own = {"cache": cache, "model_key": model_key, "seamless": seamless, "posterior": posterior}
+        super().__init__(network, lane, **own, **known)
 
     def encode(self, picture: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         """Encodes a picture, as the network's own ``encode``; the distribution is kept, the sample is each caller's."""
         own = self.__dict__
-        key = (own["model_key"], "encode", fingerprint(picture), args, tuple(sorted(kwargs.items())))
+        seamless, posterior = own["seamless"], own["posterior"]
+        key = (own["model_key"], "encode", seamless, fingerprint(picture), args, tuple(sorted(kwargs.items())))
 
         def encode() -> Any:
             vae = own["network"]
-            return thriftily(vae, lambda: finite(vae, vae.encode, picture, *args, **kwargs))
+            with circular(vae) if seamless else contextlib.nullcontext():
+                return thriftily(vae, lambda: finite(vae, vae.encode, picture, *args, **kwargs))
 
-        return own["lane"].run(lambda: own["cache"].get(key, encode))
+        encoded = own["lane"].run(lambda: own["cache"].get(key, encode))
+        if posterior is None or not hasattr(encoded, "latent_dist"):
+            return encoded
+        return type(encoded)(latent_dist=_Sampled(encoded.latent_dist, posterior))
 
     def decode(self, latents: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         """Decodes latents, as the network's own ``decode``."""
-        vae = self.__dict__["network"]
-        return self.__dict__["lane"].run(
-            lambda: thriftily(vae, lambda: finite(vae, vae.decode, latents, *args, **kwargs))
-        )
+        vae, seamless = self.__dict__["network"], self.__dict__["seamless"]
+
+        def decode(latents: torch.Tensor) -> Any:
+            return finite(vae, vae.decode, latents, *args, **kwargs)
+
+        def work() -> Any:
+            return decode_seamlessly(vae, latents, decode) if seamless else thriftily(vae, lambda: decode(latents))
+
+        return self.__dict__["lane"].run(work)
+
+
+class _Sampled:
+    """An encoded picture's distribution, sampled with a generator of its own: the noise of the picture begins later."""
+
+    def __init__(self, distribution: Any, generator: torch.Generator) -> None:
+        self._distribution, self._generator = distribution, generator
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._distribution, name)
+
+    def sample(self, generator: Any = None) -> Any:  # noqa: ARG002  # diffusers' signature
+        """Samples it."""
+        return self._distribution.sample(self._generator)
 
 
 def thriftily(vae: Any, work: Callable[[], Any]) -> Any:

@@ -88,6 +88,17 @@ def models_root(info: ModelInfo) -> Path:
     return info.file.parents[depth]
 
 
+def clip_at_hand(info: ModelInfo) -> Path | None:
+    """The folder of a whole CLIP tokenizer beside a single file, or in the Hub's cache; None where there is none."""
+    known = VOCABULARIES["CLIPTokenizer"]
+    found = next(_at_hand(known, info), None)
+    if found is None:
+        with suppress(OSError, ValueError):
+            found = Path(hf_hub_download(known.repository, known.files[0], local_files_only=True)).parent
+            found = found if _is_complete(found) else None
+    return found
+
+
 def _at_hand(known: Vocabulary, info: ModelInfo) -> Iterator[Path]:
     root = models_root(info)
     places = [root, root.parent] if root.parent.name.lower() == "models" else [root]

@@ -22,6 +22,7 @@ from .fitting import Fitter
 from .footprints import Footprint, footprint_of
 from .framing import size_for
 from .kept_models import KeptModels, Progress, Stopped
+from .larger_rules import painted_size
 from .loading import LoadedModel, choose_device, dtype_for, load_model
 from .machine import device_name, measure_machine
 from .memory import free_memory, set_aside
@@ -31,6 +32,7 @@ from .placing import DENOISERS
 from .plans import KEPT_FREE, Machine, Plan, Wishes, plan_for
 from .request import GenerationRequest
 from .run import Run, pictures_together
+from .upscaling.upscalers import Upscalers
 
 CPU: Final = torch.device("cpu")
 
@@ -66,6 +68,7 @@ class Workshop:
             dropped=self._forget,
         )
         self._fitter = Fitter(catalogue, lambda: self.kept.constructing)
+        self._upscalers = Upscalers(catalogue, self.device, dtype_for(self.device), lambda: self.kept.constructing)
 
     @property
     def device_name(self) -> str:
@@ -151,6 +154,7 @@ class Workshop:
             request,
             self._cache,
             self._fitter,
+            self._upscalers,
             owner=owner,
             control=control,
             previews=previews,
@@ -161,7 +165,7 @@ class Workshop:
         """Tells whether requests, each with its model, can be under way together in free memory."""
         needed = []
         for request, info in requests:
-            size = size_for(request, info.native_size)
+            size = painted_size(request, size_for(request, info.native_size), info.native_size)
             pictures = pictures_together(size, request.num_images_per_prompt, self._engine.largest_batch)
             needed.append(bytes_needed(size[0] * size[1], pictures, dtype_for(self.device)))
         return fits(needed, free_bytes(self.device)) and self._models_fit({info.id: info for _, info in requests})
@@ -175,6 +179,7 @@ class Workshop:
     def put_away_extras(self) -> None:
         """Puts away the LoRAs and VAEs that nobody uses; the networks are then what they were before."""
         self._fitter.clear()
+        self._upscalers.clear()
         for state in self.kept.states():
             if state.model is not None and state.model.adapters.loaded:
                 pipeline = state.model.pipeline(state.model.info.tasks[0], scheduler=None)

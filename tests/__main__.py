@@ -29,7 +29,7 @@ PARTS: dict[str, list[str]] = {
         "--no-parse-comments",
         "--violations",
     ],
-    "pytest": ["-m", "pytest", "--numprocesses", "2", "--dist", "loadgroup", "--no-loadscope-reorder"],
+    "pytest": ["-m", "pytest", "--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"],
 }
 """Name → what Python is given; pytest is last, so that its summary is. It has two processes, for two cores."""
 

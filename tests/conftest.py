@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.chromium import ARGUMENTS, SENTENCE, find_chromium
+from tests.dividing import FilesAndOneBrowser
 from tests.offline import shut_network
 from tests.studio import Studio, start_studio
 
@@ -113,12 +114,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> None:
-    """Leaves slow tests out unless asked for; whatever drives a browser is marked so, and runs last.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where two processes share the tests."""
+    return FilesAndOneBrowser(config, log)
 
-    Where two processes share the tests, each takes whole files; one begins with all that drives a browser, so that
-    there is one Chromium at a time.
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> None:
+    """Leaves slow tests out unless asked for; what drives a browser is marked so and runs last, or, where two processes
+    share the tests, first: it takes longest.
     """
     slow = [item for item in items if item.get_closest_marker("slow") and not config.getoption("--slow")]
     config.hook.pytest_deselected(items=slow)
@@ -128,6 +131,3 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> No
             item.add_marker("browser")
     shared = hasattr(config, "workerinput")
     items.sort(key=lambda item: (item.get_closest_marker("browser") is not None) != shared)
-    for item in items if shared else ():
-        group = "browser" if item.get_closest_marker("browser") else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))

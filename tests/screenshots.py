@@ -89,7 +89,7 @@ def take_queue(page: Page, folder: Path) -> None:
     """Three jobs, of which two wait, with a seed that is set; then Advanced, and what cannot be used."""
     width = page.viewport_size["width"] if page.viewport_size else 0
     page.get_by_role("tab", name="Text to image").click()
-    page.locator("#advanced .label-wrap").click()
+    page.locator("#advanced > .label-wrap").click()
     page.locator("#seed input, #seed textarea").first.fill("4294967295")
     page.screenshot(path=folder / f"advanced-{width}.png")
     page.locator("#seed input, #seed textarea").first.fill("12345678901")
@@ -101,7 +101,7 @@ def take_queue(page: Page, folder: Path) -> None:
     page.locator("#seed input, #seed textarea").first.fill("4294967280")
     page.locator("#num_inference_steps input[type=number]").fill("150")
     page.locator("#num_inference_steps input[type=number]").press("Tab")
-    page.locator("#advanced .label-wrap").click()
+    page.locator("#advanced > .label-wrap").click()
     rows = page.locator("article.row.live")
     for number in (1, 2, 3):
         page.locator("#prompt textarea").fill(f"{number} yellow moons in a dark night sky above a quiet lake")

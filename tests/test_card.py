@@ -146,6 +146,7 @@ def _with_image(asked: TextToImageRequest) -> dict[str, Any]:
     from PIL import Image
 
     values = asked.model_dump(exclude={"width", "height"})
+    values = {name: value for name, value in values.items() if name in ImageToImageRequest.model_fields}
     return {**values, "image": Image.effect_noise((64, 64), 80).convert("RGB"), "strength": 0.8}
 
 

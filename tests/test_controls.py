@@ -4,7 +4,8 @@ import pytest
 
 from pipelines.errors import InvalidRequest
 from pipelines.request import ImageToImageRequest, InpaintRequest, limits
-from webui.controls import image_strength_of, seed_of, slider, strength_of, whole
+from webui.controls import image_strength_of, slider, strength_of, whole
+from webui.typed_seed import seed_of
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,13 @@ def test_a_seed_is_read(text, seed):
     assert seed_of(text) == seed
 
 
-@pytest.mark.parametrize("text", ["4294967296", "-2", "1.5", "abc", "٣", "9" * 5000, "1e3", "<b>"])
+@pytest.mark.parametrize("text", ["abc", "a white cat", "<b>", "e", "...", "7 cats"])
+def test_words_are_a_seed_the_same_every_day(text):
+    assert 0 <= seed_of(text) == seed_of(f" {text}\n") <= 4294967295
+    assert seed_of(text) != seed_of(text + "!")
+
+
+@pytest.mark.parametrize("text", ["4294967296", "٣", "-2", "1.5", "9" * 5000, "1e3", "1,000", "4 294 967 296"])
 def test_a_seed_that_is_none_is_refused_in_a_short_sentence(text):
     with pytest.raises(InvalidRequest, match=r"seed is .*; it must be a whole number from 0 to 4294967295") as caught:
         seed_of(text)

@@ -86,6 +86,9 @@ FIELDS = {
     "width": 512,
     "height": 768,
     "model": "sd/deliberate_v2",
+    "clip_skip": 2,
+    "eta_noise_seed_delta": 31337,
+    "noise_source": "nv",
 }
 
 
@@ -107,12 +110,10 @@ def test_a1111s_pictures_are_read_from_every_kind_of_file(name):
     read = read_foreign(a1111_files()[name], MODELS)
     assert (read.writer, read.task) == ("AUTOMATIC1111", "text_to_image")
     assert read.fields == FIELDS
-    assert {row.field for row in read.taken} == FIELDS.keys()
-    assert read.approximated == ()
+    assert {row.field for row in read.taken} == FIELDS.keys() - {"noise_source"}
+    assert [(row.field, row.value) for row in read.approximated] == [("noise_source", "nv")]
     assert left_out(read).keys() == {
         "lora add_detail",
-        "Clip skip: 2",
-        "ENSD: 31337",
         "Lora hashes: add_detail: 7c6bad76eb54",
     }
     assert A1111 in read.raw
@@ -186,14 +187,14 @@ def test_comfyuis_graph_is_read_with_and_without_its_workflow(workflow):
 @pytest.mark.parametrize(
     ("sampler", "scheduler", "ours"),
     [
-        ("euler", "normal", "Euler"),
-        ("euler_ancestral", "simple", "Euler a"),
-        ("dpm_2_ancestral", "normal", "DPM2 a"),
+        ("euler", "normal", "Euler Normal"),
+        ("euler_ancestral", "simple", "Euler a Simple"),
+        ("dpm_2_ancestral", "normal", "DPM2 a Normal"),
         ("dpm_2", "karras", "DPM2 Karras"),
         ("dpmpp_2m_sde_gpu", "exponential", "DPM++ 2M SDE Exponential"),
         ("dpmpp_sde", "karras", "DPM++ SDE Karras"),
-        ("uni_pc_bh2", "normal", "UniPC"),
-        ("heun", "normal", "Heun"),
+        ("uni_pc_bh2", "normal", "UniPC Normal"),
+        ("heun", "normal", "Heun Normal"),
         ("lms", "karras", "LMS Karras"),
     ],
 )
@@ -228,7 +229,8 @@ def test_a_picture_made_from_a_picture_says_what_is_missing():
     read = read_text(text.replace("Mask blur: 8", "Hires upscale: 2"))
     assert read.task == "text_to_image"
     assert "strength" not in read.fields
-    assert "second pass" in left_out(read)["Hires upscale: 2"]
+    assert (read.fields["hires_scale"], read.fields["hires_strength"]) == (2.0, 0.6)
+    assert not left_out(read)
 
 
 INVOKEAI = {
@@ -408,7 +410,8 @@ def test_a_damaged_recipe_of_ours_falls_back_on_its_text():
 def test_models_are_told_apart_by_their_weights():
     line = "a cat\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 5, Model hash: {}, Model: {}"
     assert read_text(line.format("9aba26abdf", "renamed"), MODELS).fields["model"] == "sd/deliberate_v2"
-    (near,) = read_text(line.format("0123456789", "deliberate_v2"), MODELS).approximated
+    rows = read_text(line.format("0123456789", "deliberate_v2"), MODELS).approximated
+    (near,) = (row for row in rows if row.field != "noise_source")
     assert (near.field, near.value) == ("model", "sd/deliberate_v2")
     assert "other weights" in near.how
     read = read_text(line.format("0123456789", "unheard-of"), MODELS)
@@ -423,8 +426,8 @@ def test_models_are_told_apart_by_their_weights():
         ("Steps: 20, Sampler: Euler, CFG scale: 0.5, Seed: 5", "guidance_scale", 1.0),
         ("Steps: 20, Sampler: Euler, CFG scale: 7, Seed: 5, Size: 513x770", "width", 512),
         ("Steps: 20, Sampler: Euler, CFG scale: 7, Seed: 5, Size: 512x9000", "height", 2048),
-        ("Steps: 20, Sampler: Euler a, Schedule type: Karras, CFG scale: 7, Seed: 5", "scheduler", "Euler a"),
-        ("Steps: 20, Sampler: DPM fast, CFG scale: 7, Seed: 5", "scheduler", None),
+        ("Steps: 20, Sampler: DDIM, Schedule type: Karras, CFG scale: 7, Seed: 5", "scheduler", "DDIM"),
+        ("Steps: 20, Sampler: Heun++ 2, CFG scale: 7, Seed: 5", "scheduler", None),
     ],
 )
 def test_values_out_of_reach_become_the_nearest_and_say_so(pairs, field, value):
@@ -633,7 +636,7 @@ def test_mutated_files_are_an_error_or_raw_text_and_never_a_crash(count):
             continue
         read += found.writer != "unknown"
         assert isinstance(found.raw, str) and len(found.raw) <= 100_000
-        assert set(found.fields) <= {*InpaintRequest.model_fields}
+        assert set(found.fields) <= {*InpaintRequest.model_fields, *TextToImageRequest.model_fields}
     assert read
     assert complaints
     assert all("\n" not in complaint and complaint.endswith(".") for complaint in complaints)

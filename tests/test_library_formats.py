@@ -281,7 +281,7 @@ def facts(prompt: str = "A red circle, really!", **more) -> Facts:
         ("[prompt]", "A red circle, really!"),
         ("[prompt_words]-[prompt_hash]", "a-red-circle-really-893bb165"),
         ("[batch_number]-[generation_number]", "2-2"),
-        ("[styles]-[clip_skip]-[seed]", "42"),
+        ("[styles]-[clip_skip]-[seed]", "1-42"),
         ("a-[styles]-[seed]", "a-42"),
         ("../../[seed]", "42"),
         ("/etc/[seed]", "etc/42"),

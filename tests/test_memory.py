@@ -6,10 +6,11 @@ import pytest
 from pipelines.manager import PipelineManager
 from pipelines.preset import load_styles
 from webui.extras_form import first_extras
-from webui.form import NO_STYLE, REMEMBERED, first_values
+from webui.form import REMEMBERED, first_values
 from webui.jobs import JobQueue
 from webui.library.store import Library
 from webui.memory import gather_script, recall, recall_picture
+from webui.plain_form import first_plain
 from webui.studio import Studio
 
 
@@ -28,14 +29,14 @@ def test_the_first_form_is_complete_and_suits_the_starter(studio):
     values = first_values(studio)
     assert set(values) == set(REMEMBERED)
     assert values["model"] == "starter"
-    assert values["style"] == NO_STYLE
+    assert values["style"] == []
     assert (values["num_inference_steps"], values["num_images_per_prompt"]) == (20, 4)
 
 
 def test_what_was_remembered_comes_back(studio):
     left = {
         "task": "inpaint",
-        "style": "pixel-art",
+        "style": ["pixel-art", "anime"],
         "prompt": "ein roter Kreis ◯",
         "negative_prompt": "blue",
         "image_strength": 80,
@@ -55,6 +56,11 @@ def test_what_was_remembered_comes_back(studio):
         **first_extras(),
         "lora_1_weight": -0.35,
         "lora_2_on": False,
+        **first_plain(),
+        "hires_scale": 1.5,
+        "eta": "0.4",
+        "tiling": True,
+        "masked_content": "fill",
     }
     assert set(left) == set(REMEMBERED)
     assert recall(studio, json.loads(json.dumps(left))) == left
@@ -64,7 +70,8 @@ def test_what_was_remembered_comes_back(studio):
     "wrong",
     [
         {"task": "burn"},
-        {"style": "no-such-style"},
+        {"style": ["no-such-style"]},
+        {"style": "pixel-art"},
         {"prompt": 7},
         {"prompt": "x" * 20_001},
         {"image_strength": 101},
@@ -75,7 +82,11 @@ def test_what_was_remembered_comes_back(studio):
         {"num_images_per_prompt": 99},
         {"guidance_scale": float("nan")},
         {"num_inference_steps": "20"},
-        {"seed": "abc"},
+        {"seed": "1.5"},
+        {"hires_scale": 9.0},
+        {"hires_upscaler": "gone.safetensors"},
+        {"eta": "a lot"},
+        {"tiling": "yes"},
         {"seed": 5},
         {"model": "gone"},
         {"model": ["starter"]},

@@ -47,7 +47,8 @@ def test_an_installation_of_a1111(a1111: Path) -> None:
     catalogue = Catalogue([a1111])
     assert ids(catalogue.models()) == ["starter", "dream", "people/Anna"]
     assert ids(catalogue.loras()) == ["styles/ink"] and ids(catalogue.embeddings()) == ["mood"]
-    assert ids(catalogue.vaes()) == ["dream.vae", "soft"] and catalogue.refused() == []
+    assert ids(catalogue.vaes()) == ["dream.vae", "soft"] and ids(catalogue.refused()) == ["x4.pth"]
+    assert "is a pickle" in catalogue.refused()[0].problem
     inner = Catalogue([a1111 / "models"])
     assert ids(inner.models()) == ["starter", "dream", "people/Anna"] and inner.embeddings() == []
 
@@ -61,7 +62,7 @@ def test_an_installation_of_comfyui(tmp_path: Path) -> None:
         models / "vae_approx/taesd_decoder.safetensors", {"1.weight": (64, 4, 3, 3), "3.conv.0.weight": (64, 64, 3, 3)}
     )
     hollow(models / "embeddings/mood.safetensors", WORD)
-    hollow(models / "upscale_models/x4.safetensors", {"model.0.weight": (64, 3, 3, 3)})
+    hollow(models / "upscale_models/x4.safetensors", {"model.1.sub.0.RDB1.conv1.0.weight": (32, 64, 3, 3)})
     hollow(models / "diffusion_models/flux1-dev.safetensors", DEV)
     hollow(models / "unet/qwen.safetensors", QWEN)
     write_model(models / "diffusers/folder")
@@ -73,6 +74,7 @@ def test_an_installation_of_comfyui(tmp_path: Path) -> None:
             ["soft"],
             ["mood"],
         ]
+        assert ids(catalogue.upscalers()) == ["x4"]
         assert ids(catalogue.refused()) == ["flux1-dev", "qwen"]
         with pytest.raises(
             ModelError, match=r"^flux1-dev\.safetensors is a Flux\.1 model and cannot be used: it has no"

@@ -57,7 +57,7 @@ def set_number(page: Page, field: str, value: float) -> None:
 
 
 def open_advanced(page: Page) -> None:
-    head = page.locator("#advanced .label-wrap")
+    head = page.locator("#advanced > .label-wrap")
     if "open" not in (head.get_attribute("class") or ""):
         head.click()
 
@@ -212,11 +212,16 @@ def test_what_cannot_be_used_is_said_in_a_sentence_and_the_form_is_kept(at: Page
     at.locator("#dream").click()
     said(at, "Prompt is empty")
     at.locator("#prompt textarea").fill("a blue star on a black background")
-    at.locator("#seed input, #seed textarea").first.fill("<img src=x onerror=alert(1)>")
+    at.locator("#seed input, #seed textarea").first.fill("12.5")
     at.locator("#dream").click()
-    said(at, "Seed is '<img src=x onerror")
+    said(at, "Seed is '12.5'; it must be a whole number from 0 to 4294967295, or empty")
     expect(at.locator("#prompt textarea")).to_have_value("a blue star on a black background")
     at.locator("#seed input, #seed textarea").first.fill("7")
+    at.locator("#finer-sampling > .label-wrap").click()
+    at.locator("#eta input, #eta textarea").first.fill("<img src=x onerror=alert(1)>")
+    at.locator("#dream").click()
+    said(at, "Eta is '<img src=x onerror")
+    at.locator("#eta input, #eta textarea").first.fill("")
     at.get_by_role("button", name="Set width and height").first.click()
     at.get_by_label("Width").first.fill("130")
     at.get_by_label("Width").first.press("Tab")

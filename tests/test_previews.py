@@ -41,6 +41,8 @@ def guesses_of(scheduler: Any, truth: torch.Tensor, prediction: str) -> list[tor
         epsilon = (doubled - math.sqrt(alpha) * truth) / math.sqrt(1 - alpha)
         velocity = math.sqrt(alpha) * epsilon - math.sqrt(1 - alpha) * truth
         output = epsilon if prediction == "epsilon" else velocity
+        if hasattr(scheduler, "see_unconditional"):
+            scheduler.see_unconditional(torch.cat([output] * 2))
         extra = {"generator": noise} if "generator" in scheduler.step.__wrapped__.__code__.co_varnames else {}
         sample = scheduler.step(output, timestep, sample, return_dict=False, **extra)[0]
     return seen

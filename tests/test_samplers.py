@@ -11,8 +11,9 @@ import pytest
 
 from pipelines.errors import InvalidRequest
 from pipelines.request import TextToImageRequest
-from pipelines.sampler_table import NATIVE, SAMPLERS, SIGMA_FLAGS, SPACINGS
-from pipelines.samplers import check_steps, find_sampler, sampler_choices, schedule_choices
+from pipelines.sampler_options import SamplerOptions
+from pipelines.sampler_table import NATIVE, SAMPLERS, SHAPES, SIGMA_FLAGS, SPACINGS
+from pipelines.samplers import check_options, check_steps, find_sampler, sampler_choices, schedule_choices
 
 DREAM_STUDIO = {
     "K Euler": "Euler",
@@ -50,6 +51,26 @@ SPELLINGS = {
     "DPM++ 2M SDE Automatic": "DPM++ 2M SDE Exponential",
     "Euler Automatic": "Euler",
     "k_lcm": "LCM",
+    "DPM++ 3M SDE": "DPM++ 3M SDE",
+    "k_dpmpp_3m_sde": "DPM++ 3M SDE",
+    "DPM++ 3M SDE Automatic": "DPM++ 3M SDE Exponential",
+    "k_dpm_fast": "DPM fast",
+    "k_dpm_ad": "DPM adaptive",
+    "restart": "Restart",
+    "Restart Automatic": "Restart Karras",
+    "ddim_cfgpp": "DDIM CFG++",
+    "DDIM CFG++": "DDIM CFG++",
+    "plms": "PLMS",
+    "unipc": "UniPC",
+    "Euler a Karras": "Euler a Karras",
+    "DPM++ 2M Polyexponential": "DPM++ 2M Polyexponential",
+    "DPM++ 2M align_your_steps": "DPM++ 2M Align Your Steps",
+    "DPM++ 2M AYS": "DPM++ 2M Align Your Steps",
+    "DPM++ 2M kl_optimal": "DPM++ 2M KL Optimal",
+    "Heun simple": "Heun Simple",
+    "Heun normal": "Heun Normal",
+    "Euler a beta": "Euler a Beta",
+    "Euler ddim_uniform": "Euler DDIM",
     # Stability's REST service
     "K_DPMPP_2M": "DPM++ 2M",
     "K_DPMPP_2S_ANCESTRAL": "DPM++ 2S a",
@@ -96,7 +117,7 @@ def test_every_schedule_of_a_sampler_has_a_name_that_leads_back_to_it(sampler) -
     assert [(found := find_sampler(name)) and (found.schedule, found.sampler) for _, name in choices] == [
         (schedule, sampler) for schedule, _ in choices
     ]
-    assert set(sampler.schedules) <= {*SIGMA_FLAGS, *SPACINGS}
+    assert set(sampler.schedules) <= {*SIGMA_FLAGS, *SPACINGS, *SHAPES}
     assert sampler.automatic in (NATIVE, *sampler.schedules)
 
 
@@ -105,14 +126,18 @@ def test_every_schedule_of_a_sampler_has_a_name_that_leads_back_to_it(sampler) -
     [
         ("Eulr", "Euler"),
         ("k_dpm2m", "DPM2"),
-        ("DPM adaptive", "DPM2 a"),
+        ("DPM adaptiv", "DPM adaptive"),
+        ("DPM adaptive Karras", "DPM2 Karras"),
+        ("DPM fast Exponential", "DPM2 Exponential"),
         ("DDIMM", "DDIM"),
-        ("Euler a Karras", "Euler Karras"),
+        ("DDIM Karras", "Euler Karras"),
+        ("DDPM Beta", "Euler a Beta"),
+        ("DEIS KL Optimal", "DPM++ 2M KL Optimal"),
         ("PLMS Karras", "LMS Karras"),
-        ("DPM++ 3M SDE", "DPM++ 2M SDE"),
-        ("DPM++ 2M SDE Beta", "Karras"),
-        ("DPM++ 2M KL Optimal", "Karras"),
-        ("Restart", "DPM++ SDE"),
+        ("TCD Simple", "LCM Simple"),
+        ("DPM++ 4M SDE", "DPM++ 3M SDE"),
+        ("DPM++ 2M Turbo", "Karras"),
+        ("Restrat", "Restart"),
         ("", "Euler"),
         ("🙂", "Euler"),
     ],
@@ -127,7 +152,7 @@ def test_what_cannot_be_had_is_refused_with_the_nearest(wrong: str, near: str) -
     assert near in sentence
 
 
-@pytest.mark.parametrize("wrong", ["Eulr", "Euler a Karras", "LCM Karras", "TCD Exponential", "k_heunn"])
+@pytest.mark.parametrize("wrong", ["Eulr", "DDIM Karras", "PLMS Beta", "TCD Exponential", "DPM fast Simple", "k_heunn"])
 def test_every_way_out_that_is_offered_is_one(wrong: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         find_sampler(wrong)
@@ -157,6 +182,41 @@ def test_distilled_samplers_refuse_more_steps_than_they_have() -> None:
     assert caught.value.parameter == "num_inference_steps"
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        ("Euler", {"eta": 0.5}, "eta is 0.5, which Euler does not take; leave it unset, or use 'Euler a'."),
+        ("LMS Karras", {"s_churn": 4.0}, "s_churn is 4.0, which LMS Karras does not take; .*, or use '.*'"),
+        ("Euler Simple", {"sigma_max": 9.0}, "sigma_max is 9.0, which Euler Simple does not take; .*use 'Euler "),
+        ("DPM++ 2M Exponential", {"rho": 3.0}, "rho is 3.0, .* use 'DPM\\+\\+ 2M Polyexponential'"),
+        ("DDIM", {"sigma_min": 0.1}, "sigma_min is 0.1, which DDIM does not take"),
+    ],
+)
+def test_an_option_that_a_sampler_has_not_is_refused_with_the_nearest(name: str, options, sentence: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{sentence}") as caught:
+        check_options(find_sampler(name), SamplerOptions(**options))
+    assert caught.value.parameter == next(iter(options))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"eta": 1.5}, "eta is 1.5; give a number from 0 to 1"),
+        ({"rho": float("nan")}, "rho is nan"),
+        ({"sigma_min": 3.0, "sigma_max": 2.0}, "sigma_min is 3.0, not below sigma_max, 2.0"),
+        ({"s_tmin": 3.0, "s_tmax": 2.0}, "s_tmin is 3.0, not below"),
+    ],
+)
+def test_an_option_out_of_range_is_refused(options, sentence: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{sentence}"):
+        SamplerOptions(**options)
+
+
+def test_no_option_fits_flow_matching() -> None:
+    with pytest.raises(InvalidRequest, match="with a flow-matching model; leave it unset"):
+        check_options(find_sampler("Euler"), SamplerOptions(s_churn=1.0), flow=True)
+
+
 def test_names_are_known_before_torch_is() -> None:
     code = "import sys, pipelines.samplers; sys.exit('torch' in sys.modules or 'diffusers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=_root(), check=False).returncode == 0
@@ -166,7 +226,7 @@ def test_the_documented_table_is_the_code() -> None:
     """``docs/samplers.md`` has one row a sampler, with all that people need to know of it."""
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in (_root() / "docs" / "samplers.md").read_text(encoding="utf-8").splitlines()
+        for line in (_root() / "docs" / "samplers.md").read_text(encoding="utf-8").split("## What")[0].splitlines()
         if re.match(r"\| (?!sampler |-)", line)
     ]
     documented = {row[0]: row[1:] for row in rows if len(row) == 7}

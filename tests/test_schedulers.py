@@ -23,13 +23,22 @@ from diffusers import (
 )
 from PIL import Image
 
+from pipelines.ddim_cfgpp import show_unconditional
+from pipelines.dpm_adaptive import DPMAdaptiveScheduler
 from pipelines.dpmpp_2s_ancestral import DPMSolver2SAncestralScheduler
-from pipelines.sampler_table import SAMPLERS
+from pipelines.sampler_table import SAMPLERS, SIGMA_FLAGS, SPACINGS
 from pipelines.samplers import find_sampler, schedule_choices
 from pipelines.schedulers import build_scheduler
+from tests.sampler_orders import CONFIG as STABLE_DIFFUSION_1
+from tests.sampler_orders import MEAN, SPREAD, flow_error, sigma_at, solve
+from tests.sampler_orders import start as noise
 
 NAMES = [sampler.name for sampler in SAMPLERS]
-WITH_SCHEDULE = [name for sampler in SAMPLERS for _, name in schedule_choices(sampler.name)[1:]]
+IN_PIPELINES = (*SIGMA_FLAGS, *SPACINGS, "Beta")
+"""Schedules that are drawn with in every task; Beta stands for all that diffusers has no flag for."""
+WITH_SCHEDULE = [
+    name for sampler in SAMPLERS for schedule, name in schedule_choices(sampler.name) if schedule in IN_PIPELINES
+]
 TASKS = ("text_to_image", "image_to_image", "inpaint")
 PICTURE = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
 MASK = Image.new("L", (64, 64), 0)
@@ -48,20 +57,6 @@ STARTER = {
     "set_alpha_to_one": False,
 }
 """Noise as the starter model was trained with."""
-
-STABLE_DIFFUSION_1 = {
-    "_class_name": "PNDMScheduler",
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "steps_offset": 1,
-    "clip_sample": False,
-    "set_alpha_to_one": False,
-    "skip_prk_steps": True,
-    "trained_betas": None,
-}
-"""What the scheduler_config.json of Stable Diffusion 1 says."""
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +106,7 @@ def draw(pipeline: StableDiffusionPipeline, task: str, scheduler: Any, seed: int
         ticks.append(step)
         return values
 
+    shown = show_unconditional(scheduler, pipeline.unet)
     latents = pipe(
         prompt_embeds=torch.ones(1, 4, 16),
         negative_prompt_embeds=torch.zeros(1, 4, 16),
@@ -120,7 +116,11 @@ def draw(pipeline: StableDiffusionPipeline, task: str, scheduler: Any, seed: int
         callback_on_step_end=tick,
         **given,
     ).images
-    assert ticks == list(range(pipe.num_timesteps))
+    if shown is not None:
+        shown.remove()
+    early = isinstance(scheduler, DPMAdaptiveScheduler)
+    assert ticks == list(range(len(ticks) if early else pipe.num_timesteps))
+    assert 0 < len(ticks) <= pipe.num_timesteps
     return latents
 
 
@@ -176,7 +176,7 @@ def walk(names: list[str], config: dict[str, Any]) -> list[Any]:
 
 
 def test_the_same_picture_comes_out_of_a_new_process() -> None:
-    names = ["DPM++ SDE", "DPM++ 2S a", "Euler a", "DPM++ 2M SDE", "DDPM", "LMS"]
+    names = ["DPM++ SDE", "DPM++ 2S a", "Euler a", "DPM++ 2M SDE", "DDPM", "LMS", "Restart", "DPM++ 3M SDE Beta"]
     code = (
         f"from __future__ import annotations\n{inspect.getsource(walk)}\n"
         f"import torch; torch.set_num_threads(1); print(walk({names!r}, {STARTER!r}))"
@@ -279,59 +279,6 @@ def test_the_noise_of_dpmpp_sde_is_the_pictures_own() -> None:
 
 
 # --- a problem whose answer is known -----------------------------------------------------------------------------
-# Pictures whose pixels are independent Gaussians: the best clean guess is linear in the noisy one, and the probability
-# flow takes x at noise σ to MEAN + (x - MEAN)·√((SPREAD² + τ²) / (SPREAD² + σ²)) at noise τ (Karras et al. 2022,
-# appendix B). The "network" below knows only what a real one is told: the scaled picture and the timestep.
-
-MEAN, SPREAD = 0.6, 0.8
-
-
-def sigma_at(scheduler: Any, timestep: float) -> float:
-    """The noise a timestep stands for; between two whole ones in log σ."""
-    trained = ((1 - scheduler.alphas_cumprod.double()) / scheduler.alphas_cumprod.double()).sqrt().log()
-    below = min(max(int(timestep), 0), len(trained) - 2)
-    return math.exp(torch.lerp(trained[below], trained[below + 1], timestep - below))
-
-
-def noise(scheduler: Any, side: int = 64) -> torch.Tensor:
-    return torch.randn(1, 1, side, side, generator=torch.Generator().manual_seed(0)) * scheduler.init_noise_sigma
-
-
-def solve(scheduler: Any, sample: torch.Tensor, first: int = 0) -> torch.Tensor:
-    """Runs the loop that every diffusers pipeline runs, with the exact denoiser as its network."""
-    takes_noise = "generator" in inspect.signature(scheduler.step).parameters
-    extra = {"generator": torch.Generator().manual_seed(1)} if takes_noise else {}
-    for timestep in scheduler.timesteps[first:]:
-        scaled = scheduler.scale_model_input(sample, timestep)
-        sigma = sigma_at(scheduler, float(timestep))
-        alpha = 1 / math.hypot(1, sigma)
-        noisy = scaled / alpha
-        clean = (SPREAD**2 * noisy + sigma**2 * MEAN) / (SPREAD**2 + sigma**2)
-        guessed_noise = (noisy - clean) / sigma
-        output = {
-            "epsilon": guessed_noise,
-            "v_prediction": alpha * guessed_noise - alpha * sigma * clean,
-            "sample": clean,
-        }[scheduler.config.prediction_type]
-        sample = scheduler.step(output, timestep, sample, return_dict=False, **extra)[0]
-    return sample
-
-
-def flow(sample: torch.Tensor, start: float, end: float) -> torch.Tensor:
-    return MEAN + (sample - MEAN) * math.sqrt((SPREAD**2 + end**2) / (SPREAD**2 + start**2))
-
-
-def flow_error(scheduler: Any, steps: int) -> float:
-    """Largest error of a solver of the flow, apart from its last step, which all of them take at first order."""
-    scheduler.set_timesteps(steps)
-    start, last = float(scheduler.sigmas[0]), float(scheduler.sigmas[scheduler.sigmas > 0].min())
-    sample = noise(scheduler, side=16)
-    noisy = sample if float(scheduler.init_noise_sigma) > 1.1 else sample * math.hypot(1, start)
-    near = flow(noisy, start, last)
-    exact = (SPREAD**2 * near + last**2 * MEAN) / (SPREAD**2 + last**2)
-    return float((solve(scheduler, sample) - exact).abs().max())
-
-
 def layout(scheduler: Any, steps: int = 8) -> torch.Tensor:
     scheduler.set_timesteps(steps)
     return torch.cat([scheduler.timesteps.float(), scheduler.sigmas.float()])

@@ -39,4 +39,4 @@ def test_any_other_sentence_stays_as_it_is() -> None:
 
 
 def test_every_label_names_a_field_of_a_request() -> None:
-    assert set(LABELS) <= set(InpaintRequest.model_fields)
+    assert set(LABELS) <= {*InpaintRequest.model_fields, *TextToImageRequest.model_fields}

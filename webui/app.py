@@ -18,11 +18,14 @@ from pipelines.samplers import schedule_choices
 
 from .dreaming import PRIVATE, wire_dreaming
 from .endpoints import add_endpoints
+from .enlarging import wire_enlarging
 from .examples import load_examples
 from .extras_rows import wire_extras
 from .fetching import Fetching
 from .flags import AT_ONCE
 from .form import REMEMBERED
+from .grid_rows import wire_grid
+from .growing import wire_growing
 from .hosts import ThisMachineOnly
 from .inspiring import wire_inspiring
 from .jobs import JobQueue
@@ -31,9 +34,11 @@ from .library.prove import machine_of
 from .library.store import Library
 from .memory import form_memory, gather_script, recall, recall_picture
 from .model_menu import SETTINGS, lacking_notes, settings_for
+from .own_styles import AllStyles
 from .owners import OwnerCookie
 from .panel import Panel, lay_out_panel
 from .picture_info_events import wire_picture_info
+from .prompt_line import wire_prompt_line
 from .refining import wire_refining
 from .routes import page_routes
 from .saying import say
@@ -41,6 +46,7 @@ from .sizes import size_problems, stops
 from .source_events import show_source, source_places, wire_source
 from .stage import lay_out_easel, lay_out_results
 from .studio import Studio
+from .style_rows import wire_styles
 from .tabs.models import lay_out_models
 from .theme import HERE, head, make_theme
 from .topbar import lay_out_topbar
@@ -87,6 +93,7 @@ class Page(gr.Blocks):
     def close(self, verbose: bool = True) -> None:
         """Stops the server, then everybody's jobs."""
         super().close(verbose)
+        self.studio.series.close()
         self.studio.queue.close()
         self.studio.library.close()
 
@@ -132,7 +139,12 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int
         queue=queue,
         library=library,
         shared=shared,
-        styles={style.id: style for style in styles},
+        styles=AllStyles(
+            {style.id: style for style in styles},
+            library.folder / ".library" / "styles",
+            library.owner_key,
+            shared=shared,
+        ),
         examples=load_examples(),
         fetching=Fetching(catalogue) if catalogue is not None and catalogue.has_hub else None,
         problems=(*map(str, problems), *size_problems()),
@@ -153,11 +165,16 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int
         original = gr.State(None)
         wire_dreaming(studio, panel, easel, results)
         wire_wishes(studio, panel, results)
+        wire_grid(studio, panel.grid, panel.fields)
+        wire_enlarging(studio, results)
         wire_source(studio, panel, easel, original)
+        wire_growing(studio, panel, easel, original)
         wire_refining(studio, panel, easel, results, original)
         wire_variations(studio, panel, results)
         wire_picture_info(studio, panel, easel, original)
         wire_inspiring(studio, panel, results)
+        wire_prompt_line(studio, panel.fields, panel.prompt_line)
+        wire_styles(studio, page, panel.styles, panel.fields["prompt"], panel.fields["negative_prompt"])
         _wire_tabs(panel)
         _wire_choices(studio, panel)
         wire_extras(studio, page, panel.extras)

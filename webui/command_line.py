@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final
@@ -19,9 +21,11 @@ from pipelines.hashes import WeightsHashes
 from pipelines.images import open_upload
 from pipelines.manager import PipelineManager
 from pipelines.models import STARTER_ID, ModelInfo
-from pipelines.preset import apply_style, load_styles
+from pipelines.preset import load_styles
 from pipelines.request import GenerationRequest, ImageToImageRequest, InpaintRequest, TextToImageRequest
+from pipelines.styles_csv import apply_styles
 
+from .folder_pictures import checked_masks, make_each
 from .generate_flags import GenerateFlags, flag_words
 from .library.embed import Stamp
 from .library.foreign import read_foreign
@@ -36,9 +40,16 @@ from .owners import LOCAL_OWNER
 from .places import models_dirs, outputs_dir
 from .progress_bar import ProgressBar
 from .refusal import CannotStart
+from .typed_seed import seed_of
 
 PATTERN: Final = "[datetime<%Y%m%d-%H%M%S>]-[seed]-[prompt_words]"
 """Names in a folder of somebody's own, where no folder for each day is wanted."""
+
+TASKS: Final = {
+    "text_to_image": "a picture from words",
+    "image_to_image": "a picture made from --image",
+    "inpaint": "a picture with --mask",
+}
 
 NOT_SAME: Final = 3
 """Exit code of ``--prove`` where another picture came out, or none."""
@@ -67,9 +78,13 @@ def generate(flags: GenerateFlags) -> int:
         with closing(PipelineManager(folders, device=flags.device, previews=False, wishes=wishes)) as manager:
             if flags.prove:
                 return _prove(flags, manager, bar)
-            request, style = _request(flags, manager, bar)
+            ask, style = _request(flags, manager, bar)
             with closing(_Sink(flags, saving)) as sink:
-                return _make(request, style, manager, sink, bar)
+                if flags.image is not None and flags.image.is_dir():
+                    make = partial(_make, style=style, manager=manager, sink=sink, bar=bar)
+                    return make_each(flags.image, checked_masks(flags.mask), ask, make, bar)
+                pictures = {"image": _picture(flags.image, "--image"), "mask_image": _mask(flags)}
+                return _make(ask(**pictures), style, manager, sink, bar)
     except (ReverieError, OSError) as error:
         raise CannotStart(flag_words(str(error))) from error
     finally:
@@ -152,53 +167,74 @@ def _prove(flags: GenerateFlags, manager: PipelineManager, bar: ProgressBar) -> 
     return 0 if proof.outcome in ("identical", "same") else NOT_SAME
 
 
-def _request(flags: GenerateFlags, manager: PipelineManager, bar: ProgressBar) -> tuple[GenerationRequest, str | None]:
-    """The request, and the style that was laid over its prompt."""
+def _request(
+    flags: GenerateFlags, manager: PipelineManager, bar: ProgressBar
+) -> tuple[Callable[..., GenerationRequest], str | None]:
+    """What makes the request of its pictures, and the style that was laid over its prompt."""
     models = manager.models()
-    fields: dict[str, Any] = {}
-    task, style = "text_to_image", None
-    if flags.recipe is not None:
-        read = read_foreign(flags.recipe, models, WeightsHashes(), installed_of(manager))
-        if not read.fields:
-            raise CannotStart(f"--recipe {flags.recipe.name} has no recipe that can be read; give another picture.")
-        fields, task = dict(read.fields), read.task
-        if "prompt" in fields:
-            fields["prompt"] = without_missing(str(fields["prompt"]), manager.loras())
-        if read.recipe is not None and "prompt" not in flags.fields:
-            style = read.recipe.style  # its words are in the prompt already
-        for near in read.approximated:
-            bar.warn(f"{near.field} is {near.value}: {near.how}.")
-        for left in read.not_possible:
-            if left.what not in ("image", "mask_image"):
-                bar.warn(f"Left out, {left.what}: {left.why}.")
+    fields, task, style = _from_recipe(flags, manager, bar) if flags.recipe is not None else ({}, "text_to_image", None)
     fields |= flags.fields
+    if "seed" in flags.fields:
+        fields["seed"] = seed_of(flags.fields["seed"])
     chosen = next((info for info in models if info.id == (fields.get("model") or models[0].id)), models[0])
     fields = {**chosen.defaults, **fields}
     style = _styled(flags.style, fields) or style
     kind: type[GenerationRequest] = TextToImageRequest
     if flags.image is not None or task != "text_to_image":
         kind = InpaintRequest if flags.mask is not None or task == "inpaint" else ImageToImageRequest
-        fields |= {"image": _picture(flags.image, "--image"), "mask_image": _mask(flags)}
-    return kind(**{name: value for name, value in fields.items() if name in kind.model_fields}), style
+    needless = next((name for name in flags.fields if name not in kind.model_fields), None)
+    if needless is not None:
+        sentence = f"{needless} was given, and {TASKS[kind.task]} has no such setting; leave it out."
+        raise CannotStart(flag_words(sentence))
+
+    def ask(**pictures: Image.Image | None) -> GenerationRequest:
+        given = {**fields, **pictures}
+        return kind(**{name: value for name, value in given.items() if name in kind.model_fields})
+
+    return ask, style
+
+
+def _from_recipe(
+    flags: GenerateFlags, manager: PipelineManager, bar: ProgressBar
+) -> tuple[dict[str, Any], str, str | None]:
+    """Fields, task and style that --recipe tells; what cannot be had is said."""
+    assert flags.recipe is not None
+    read = read_foreign(flags.recipe, manager.models(), WeightsHashes(), installed_of(manager))
+    if not read.fields:
+        raise CannotStart(f"--recipe {flags.recipe.name} has no recipe that can be read; give another picture.")
+    fields = dict(read.fields)
+    if "prompt" in fields:
+        fields["prompt"] = without_missing(str(fields["prompt"]), manager.loras())
+    for near in read.approximated:
+        bar.warn(f"{near.field} is {near.value}: {near.how}.")
+    for left in read.not_possible:
+        if left.what not in ("image", "mask_image"):
+            bar.warn(f"Left out, {left.what}: {left.why}.")
+    style = read.recipe.style if read.recipe is not None and "prompt" not in flags.fields else None
+    return fields, read.task, style  # whose words are in the prompt already
 
 
 def _styled(asked: str | None, fields: dict[str, Any]) -> str | None:
     if asked is None:
         return None
-    styles, _ = load_styles()
-    style = next((each for each in styles if asked.lower() in (each.id.lower(), each.label.lower())), None)
-    if style is None:
-        raise CannotStart(f"--style {asked[:40]!r} is none; there are {', '.join(each.id for each in styles)}.")
-    prompts = apply_style(style, str(fields.get("prompt", "")), str(fields.get("negative_prompt", "")))
+    known = {name: style for style in load_styles()[0] for name in (style.id.lower(), style.label.lower())}
+    chosen = []
+    for name in asked.split(","):
+        style = known.get(name.strip().lower())
+        if style is None:
+            there = ", ".join(dict.fromkeys(style.id for style in known.values()))
+            raise CannotStart(f"--style {name.strip()[:40]!r} is none; there are {there}.")
+        chosen.append(style)
+    prompts = apply_styles(chosen, str(fields.get("prompt", "")), str(fields.get("negative_prompt", "")))
     fields["prompt"], fields["negative_prompt"] = prompts
-    return style.id
+    return ",".join(style.id for style in chosen)
 
 
 def _picture(path: Path | None, flag: str) -> Image.Image | None:
     if path is None:
         return None
     if not path.is_file():
-        raise CannotStart(f"{flag} {path} is not there; give a picture's file.")
+        raise CannotStart(f"{flag} {path} is {'a folder' if path.is_dir() else 'not there'}; give a picture's file.")
     return open_upload(path, parameter=flag).image
 
 

@@ -1,4 +1,4 @@
-"""Which of Reverie's commands was asked for: the studio, or pictures without a browser."""
+"""Which of Reverie's commands was asked for: the studio, or pictures made or enlarged without a browser."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from . import environment, flags, generate_flags
+from . import environment, flags, generate_flags, upscale_flags
 
 GENERATE = "generate"
+UPSCALE = "upscale"
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -24,6 +25,8 @@ def run(arguments: Sequence[str]) -> int:
         CannotStart: A flag is unknown, or what it asks for cannot be done.
         SystemExit: ``--help`` or ``--version`` has been answered.
     """
+    if arguments[:1] == [UPSCALE]:
+        arguments = [GENERATE, *upscale_flags.as_generate(arguments[1:])]
     if arguments[:1] != [GENERATE]:
         options = flags.parse(arguments)
         environment.ensure(torch_index=options.torch_index)

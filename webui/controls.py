@@ -9,7 +9,7 @@ from typing import Any, Final
 import gradio as gr
 
 from pipelines.errors import InvalidRequest
-from pipelines.request import LARGEST_SEED, InpaintRequest, limits
+from pipelines.request import InpaintRequest, limits
 
 from .wording import LABELS
 
@@ -78,22 +78,6 @@ def strength_of(image_strength: object, num_inference_steps: object = None) -> f
 def image_strength_of(strength: float) -> int:
     """The other way: what the slider shows for diffusers' ``strength``."""
     return round((1 - strength) * 100)
-
-
-def seed_of(text: object) -> int:
-    """Reads the Seed field: empty or "auto" asks for a random seed, which requests write as -1.
-
-    Raises:
-        InvalidRequest: It is no whole number from 0 to 4294967295.
-    """
-    words = str(text if text is not None else "").strip()
-    if words.lower() in ("", "auto", "-1"):
-        return -1
-    if not words.isascii() or not words.isdigit() or int(words[:20]) > LARGEST_SEED:
-        shown = words if len(words) <= 20 else words[:20] + "…"
-        sentence = f"seed is {shown!r}; it must be a whole number from 0 to {LARGEST_SEED}, or empty for a random one."
-        raise InvalidRequest("seed", sentence)
-    return int(words)
 
 
 def whole(value: object) -> object:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 
-from pipelines.errors import ReverieError
+from pipelines.errors import InvalidRequest, ReverieError
 
+from .form import styles_of
+from .grid_form import many_asked
+from .looping import asks_for_loops, loopback_asked
+from .many_pictures import files_asked
 from .origin import Origin
 from .saying import say
 from .tabs import image_to_image, inpaint, text_to_image
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
     from pipelines.request import GenerationRequest
 
     from .panel import Panel
+    from .series import Plan
     from .studio import Studio
 
 MAKERS: Final[Mapping[str, Callable[[Studio, Mapping[str, Any]], GenerationRequest]]] = {
@@ -41,9 +47,32 @@ def make_request(studio: Studio, values: Mapping[str, Any]) -> GenerationRequest
 
 def origin_of(studio: Studio, values: Mapping[str, Any]) -> Origin:
     """What the form tells of where the picture comes from: the result that was sent to it, and the style."""
-    style = str(values["style"] or "")
+    style = ",".join(style.id for style in styles_of(studio, values["style"]))
     parent = str(values["parent"] or "") if values["task"] != text_to_image.TASK else ""
-    return Origin(parent=parent or None, style=style if style in studio.styles else None)
+    return Origin(parent=parent or None, style=style or None)
+
+
+def editing_plan(studio: Studio, values: Mapping[str, Any]) -> Plan | None:
+    """The series that the form asks for in place of one job: a grid, several prompts or files, or a loopback.
+
+    Raises:
+        InvalidRequest: Something in the form cannot be used.
+    """
+    origin = origin_of(studio, values)
+    many = many_asked(studio, values, partial(make_request, studio), origin.style)
+    if many is not None and (asks_for_loops(values) or values.get("files")):
+        raise InvalidRequest(
+            "grid", "A grid or several prompts cannot go along with loopback or several pictures; end one of them."
+        )
+    if many is not None:
+        return many
+    files = files_asked(values, partial(make_request, studio), origin.style)
+    if files is not None:
+        sentence = files.left_out()
+        if sentence:
+            say(sentence)
+        return files
+    return loopback_asked(values, make_request(studio, values), origin) if asks_for_loops(values) else None
 
 
 def wire_dreaming(studio: Studio, panel: Panel, easel: gr.HTML, results: gr.HTML) -> None:
@@ -51,8 +80,11 @@ def wire_dreaming(studio: Studio, panel: Panel, easel: gr.HTML, results: gr.HTML
 
     def dream(request: gr.Request, **values: Any) -> Any:
         try:
-            made = make_request(studio, values)
-            return studio.queue.submit(studio.owner(request.cookies), made, origin_of(studio, values)).id
+            owner = studio.owner(request.cookies)
+            plan = editing_plan(studio, values)
+            if plan is not None:
+                return studio.series.start(owner, plan).id
+            return studio.queue.submit(owner, make_request(studio, values), origin_of(studio, values)).id
         except ReverieError as error:
             say(error)
             return gr.skip()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from .filling import own_words
+from .filling import own_words, style_words
 from .library.infotext import read_infotext
 from .library.search import EPOCH, Filters
+from .plain_fields import BY_NAME
+from .plain_form import plain_words
 from .wording import LABELS, sampler_words
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 PICTURES_A_PAGE: Final = 36
 MOST_IN_A_REQUEST: Final = 10
+
+_SERIES: Final = re.compile(r"(grid|prompt_matrix|loopback) (\d{1,4})/(\d{1,4})")
 
 DETAILS: Final = {
     "Prompt strength": "guidance_scale",
@@ -69,14 +74,30 @@ def recipe_fields(picture: SavedPicture) -> dict[str, Any]:
     return read_infotext(picture.infotext) if picture.infotext else {"prompt": picture.prompt, "negative_prompt": ""}
 
 
+def place_in_series(picture: SavedPicture) -> tuple[str, int, int]:
+    """What series shown in one row a picture is of, how many that makes, and which it is; else empty and zeros."""
+    found = _SERIES.fullmatch(picture.edit)
+    return (found[1], int(found[3]), int(found[2])) if found else ("", 0, 0)
+
+
+def follows(older: SavedPicture, newer: SavedPicture) -> bool:
+    """Whether a picture was made before another of the same series."""
+    kind, count, number = place_in_series(older)
+    return bool(kind) and (kind, count) == place_in_series(newer)[:2] and number < place_in_series(newer)[2]
+
+
 def _grouped(pictures: Iterable[SavedPicture]) -> list[list[SavedPicture]]:
     """Puts the pictures of one request together: they follow each other, agree in all else, and share no seed.
 
-    They need not have been finished in the order of their seeds.
+    They need not have been finished in the order of their seeds. Those of one grid belong together, too.
     """
     rows: list[list[SavedPicture]] = []
     last: tuple[object, ...] = ()
     for picture in pictures:
+        if rows and follows(picture, rows[-1][-1]):
+            rows[-1].append(picture)
+            last = ()
+            continue
         told = {name: value for name, value in recipe_fields(picture).items() if name != "seed"}
         same: tuple[object, ...] = (
             repr(sorted(told.items(), key=str)),
@@ -92,7 +113,7 @@ def _grouped(pictures: Iterable[SavedPicture]) -> list[list[SavedPicture]]:
         else:
             rows.append([picture])
         last = same
-    return [sorted(row, key=lambda one: one.seed) for row in rows]
+    return [sorted(row, key=lambda one: (place_in_series(one)[2], one.seed)) for row in rows]
 
 
 def _unsaved(studio: Studio, owner: str) -> list[SavedPicture]:
@@ -105,18 +126,30 @@ def _unsaved(studio: Studio, owner: str) -> list[SavedPicture]:
 def _row(studio: Studio, pictures: list[SavedPicture]) -> dict[str, Any]:
     first = pictures[0]
     told = recipe_fields(first)
-    details = _details(told)
+    shared = len(pictures) > 1 and bool(place_in_series(first)[0])
     words = own_words(studio, first.style, first.prompt, str(told.get("negative_prompt") or ""))
-    if first.style:
-        style = studio.styles.get(first.style)
-        details["Style"] = style.label if style else first.style
-    return {
+    row = {
         "key": first.id,
         "prompt": words["prompt"],
         "negative_prompt": words["negative_prompt"],
         "when": first.created.isoformat(),
-        "pictures": [_picture(picture, details) for picture in pictures],
     }
+    if shared:  # each has words and settings of its own
+        return row | {"edit": place_in_series(first)[0], "pictures": [_own_picture(studio, one) for one in pictures]}
+    details = _details(told) | _style(studio, first)
+    return row | {"edit": first.edit, "pictures": [_picture(picture, details) for picture in pictures]}
+
+
+def _own_picture(studio: Studio, picture: SavedPicture) -> dict[str, Any]:
+    """One of a series, with what others of a row leave to it."""
+    told = recipe_fields(picture)
+    words = own_words(studio, picture.style, picture.prompt, str(told.get("negative_prompt") or ""))
+    own = {name: words[name] for name in ("prompt", "negative_prompt")}
+    return _picture(picture, _details(told) | _style(studio, picture)) | own
+
+
+def _style(studio: Studio, picture: SavedPicture) -> dict[str, str]:
+    return {"Style": style_words(studio, picture.style)} if picture.style else {}
 
 
 def _picture(picture: SavedPicture, details: Mapping[str, str]) -> dict[str, Any]:
@@ -137,7 +170,9 @@ def _details(told: Mapping[str, Any]) -> dict[str, str]:
     details = {label: told[name] for label, name in DETAILS.items() if told.get(name) is not None}
     if "Image strength" in details:
         details["Image strength"] = f"{round((1 - float(details['Image strength'])) * 100)} %"
-    return {label: str(value) for label, value in {**details, **_sampler(told.get("scheduler"))}.items()}
+    details |= _sampler(told.get("scheduler"))
+    details |= {BY_NAME[name].label: plain_words(name, told[name]) for name in BY_NAME if told.get(name) is not None}
+    return {label: str(value) for label, value in details.items()}
 
 
 def _sampler(name: object) -> dict[str, str]:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 
-from pipelines.preset import take_style_off
 from pipelines.samplers import find_sampler, schedule_choices
+from pipelines.styles_csv import take_styles_off
 
 from .controls import image_strength_of
 from .extras_form import EXTRAS, filled_extras
-from .form import NO_STYLE
+from .form import styles_of
+from .plain_form import PLAIN_NAMES, filled_plain
 from .sizes import stops
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ FILLED: Final = (
     "sampler",
     "schedule",
     *EXTRAS,
+    *PLAIN_NAMES,
 )
 """The form's fields that a recipe can fill, in a fixed order."""
 
@@ -43,20 +45,27 @@ SAME: Final = ("num_inference_steps", "guidance_scale", "mask_blur")
 """Request fields that the form has under the same name and in the same unit."""
 
 
-def own_words(studio: Studio, style: str, prompt: str, negative_prompt: str) -> dict[str, str]:
-    """The form's words and style for a picture's prompts: the artist's own words, where they can be told apart.
+def own_words(studio: Studio, style: str, prompt: str, negative_prompt: str) -> dict[str, Any]:
+    """The form's words and styles for a picture's prompts: the artist's own words, where they can be told apart.
 
     Args:
         studio: Whose styles they are.
-        style: Id of the style that is laid over the prompts; empty for none.
+        style: Ids of the styles that are laid over the prompts, with commas between; empty for none.
         prompt: The picture's.
         negative_prompt: Likewise.
     """
-    look = studio.styles.get(style)
-    own = take_style_off(look, prompt, negative_prompt) if look is not None else None
+    looks = styles_of(studio, style)
+    known = bool(style) and ",".join(look.id for look in looks) == style
+    own = take_styles_off(looks, prompt, negative_prompt) if known else None
     if own is None:  # the prompts hold all of it; a style would be laid over them a second time
-        return {"prompt": prompt, "negative_prompt": negative_prompt, "style": NO_STYLE}
-    return {"prompt": own[0], "negative_prompt": own[1], "style": style}
+        return {"prompt": prompt, "negative_prompt": negative_prompt, "style": []}
+    return {"prompt": own[0], "negative_prompt": own[1], "style": [look.id for look in looks]}
+
+
+def style_words(studio: Studio, style: str) -> str:
+    """A recipe's styles by their names on the page; one that has gone by its id."""
+    labels = (studio.styles[one].label if one in studio.styles else one for one in style.split(","))
+    return " + ".join(labels)
 
 
 def settings_of(studio: Studio, told: Mapping[str, Any], task: str) -> dict[str, Any]:
@@ -68,7 +77,7 @@ def settings_of(studio: Studio, told: Mapping[str, Any], task: str) -> dict[str,
         task: The request's.
     """
     values: dict[str, Any] = {name: told[name] for name in SAME if name in told}
-    if "width" in told and "height" in told:
+    if told.get("width") and told.get("height"):
         values["size" if task == "text_to_image" else "picture_size"] = f"{told['width']}x{told['height']}"
     if "strength" in told:
         name = "repaint_strength" if task == "inpaint" else "image_strength"
@@ -78,7 +87,7 @@ def settings_of(studio: Studio, told: Mapping[str, Any], task: str) -> dict[str,
         values |= {"sampler": choice.sampler.name, "schedule": choice.name}
     if told.get("model") in studio.models:
         values["model"] = told["model"]
-    return values | filled_extras(studio, told)
+    return values | filled_extras(studio, told) | filled_plain(studio, told)
 
 
 def form_updates(studio: Studio, values: Mapping[str, Any]) -> list[Any]:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelines.preset import apply_style
 from pipelines.request import ImageToImageRequest
 from pipelines.samplers import find_sampler
+from pipelines.styles_csv import apply_styles
 
-from .controls import image_strength_of, seed_of, whole
+from .controls import image_strength_of, whole
 from .extras_form import EXTRAS, asked_extras, first_extras
+from .plain_form import PLAIN_NAMES, asked_plain, first_plain
+from .prompt_told import check_words
 from .sizes import LIKE_PICTURE, SQUARE, resolve_size
+from .typed_seed import seed_of
 
 if TYPE_CHECKING:
+    from pipelines.preset import Style
+
     from .studio import Studio
 
-NO_STYLE: Final = ""
+MOST_STYLES: Final = 10
+"""Styles at once."""
+
 IMAGE_STRENGTH: Final = image_strength_of(ImageToImageRequest.model_fields["strength"].default)
 PICTURES: Final = 4
 """Dream Studio's image count."""
@@ -41,6 +48,7 @@ REMEMBERED: Final = (
     "background",
     "parent",
     *EXTRAS,
+    *PLAIN_NAMES,
 )
 """The fields that a browser remembers, in a fixed order."""
 
@@ -50,7 +58,7 @@ def first_values(studio: Studio) -> dict[str, Any]:
     model = studio.model(None)
     return {
         "task": "text_to_image",
-        "style": NO_STYLE,
+        "style": [],
         "prompt": "",
         "negative_prompt": "",
         "image_strength": IMAGE_STRENGTH,
@@ -64,8 +72,20 @@ def first_values(studio: Studio) -> dict[str, Any]:
         "background": "#ffffff",
         "parent": "",
         **first_extras(),
+        **first_plain(),
         **model_values(studio, model.id),
     }
+
+
+def styles_of(studio: Studio, asked: object) -> list[Style]:
+    """The styles that a form or a recipe names, in their order; those that are not there are left out.
+
+    Args:
+        studio: Whose styles they are.
+        asked: Ids in a list, or in one text with commas, as recipes tell them.
+    """
+    ids = asked.split(",") if isinstance(asked, str) else asked if isinstance(asked, Sequence) else ()
+    return [studio.styles[one] for one in dict.fromkeys(map(str, ids)) if one in studio.styles][:MOST_STYLES]
 
 
 def model_values(studio: Studio, model_id: object) -> dict[str, Any]:
@@ -81,13 +101,14 @@ def model_values(studio: Studio, model_id: object) -> dict[str, Any]:
 
 
 def shared_fields(
-    studio: Studio, values: Mapping[str, Any], *, size: str, picture: tuple[int, int] | None = None
+    studio: Studio, values: Mapping[str, Any], task: str, *, size: str, picture: tuple[int, int] | None = None
 ) -> dict[str, Any]:
     """The request fields that every task has, out of the form's values.
 
     Args:
         studio: Whose models and styles they name.
         values: The form's values by name.
+        task: The request's.
         size: What the size control of this task says.
         picture: Size of the given picture, where there is one.
 
@@ -96,9 +117,9 @@ def shared_fields(
     """
     model = studio.model(values["model"])
     prompt, negative_prompt = str(values["prompt"] or ""), str(values["negative_prompt"] or "")
-    style = studio.styles.get(str(values["style"] or NO_STYLE))
-    if style is not None and prompt.strip():
-        prompt, negative_prompt = apply_style(style, prompt, negative_prompt)
+    check_words(studio, values)
+    if prompt.strip():
+        prompt, negative_prompt = apply_styles(styles_of(studio, values["style"]), prompt, negative_prompt)
     width, height = resolve_size(str(size or SQUARE), model, picture)
     return {
         "prompt": prompt,
@@ -112,4 +133,5 @@ def shared_fields(
         "num_images_per_prompt": whole(values["num_images_per_prompt"]),
         "model": model.id,
         **asked_extras(values),
+        **asked_plain(values, task),
     }

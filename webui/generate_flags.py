@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from .flags import Parser, add_device
 from .memory_flags import MemoryFlags, add_memory_flags
+from .plain_fields import PLAIN, PlainField, flag_type
 from .refusal import CannotStart
 
 FIELDS: Final = {
@@ -17,7 +18,7 @@ FIELDS: Final = {
     "num_inference_steps": int,
     "guidance_scale": float,
     "scheduler": str,
-    "seed": int,
+    "seed": str,
     "width": int,
     "height": int,
     "num_images_per_prompt": int,
@@ -28,8 +29,10 @@ FIELDS: Final = {
     "refiner": str,
     "refiner_switch": float,
 }
-"""Request fields that have a flag; the request itself knows their limits."""
+"""Request fields with a flag of their own words; the request itself knows their limits."""
 
+MORE_FIELDS: Final = {field.name: flag_type(field) for field in PLAIN}
+"""The finer ones, whose words stand in the page's table."""
 
 SHORT: Final = {
     "num_inference_steps": "--steps",
@@ -85,7 +88,7 @@ def parse_generate(arguments: Sequence[str]) -> GenerateFlags:
         SystemExit: ``--help`` has been answered.
     """
     values = vars(generate_parser().parse_args(arguments))
-    fields = {name: values.pop(name) for name in ("prompt", "loras", *FIELDS)}
+    fields = {name: values.pop(name) for name in ("prompt", "loras", *FIELDS, *MORE_FIELDS)}
     fields = {name: value for name, value in fields.items() if value is not None}
     if "prompt" not in fields and values["recipe"] is None:
         raise CannotStart('There is nothing to make; give a prompt, such as generate "a red circle", or --recipe.')
@@ -102,7 +105,7 @@ def parse_generate(arguments: Sequence[str]) -> GenerateFlags:
 def flag_words(sentence: str) -> str:
     """Says a sentence about a request's field with the flag that sets it."""
     first, _, rest = sentence.partition(" ")
-    if first not in SHORT and first not in FIELDS:
+    if first not in SHORT and first not in FIELDS and first not in MORE_FIELDS:
         return sentence
     return f"{SHORT.get(first, '--' + first.replace('_', '-'))} {rest}"
 
@@ -128,7 +131,10 @@ def _picture_flags(made: argparse.ArgumentParser) -> None:
         ("--num-inference-steps", "--steps"): ("NUMBER", "Generation steps; without it what suits the model."),
         ("--guidance-scale", "--guidance"): ("NUMBER", "Prompt strength; without it what suits the model."),
         ("--scheduler", "--sampler"): ("NAME", "Sampler by A1111's name or any alias, such as 'DPM++ 2M Karras'."),
-        ("--seed",): ("NUMBER", "0 to 4294967295 for a picture that can be made again; without it a random one."),
+        ("--seed",): (
+            "NUMBER",
+            "0 to 4294967295, or any words, for a picture that can be made again; without it a random one.",
+        ),
         ("--width",): ("PIXELS", "Width of the picture, a multiple of 8; with --height."),
         ("--height",): ("PIXELS", "Height of the picture, a multiple of 8; with --width."),
         ("--num-images-per-prompt", "--count"): ("NUMBER", "Pictures to make, 1 to 10; the next has the next seed."),
@@ -150,10 +156,18 @@ def _picture_flags(made: argparse.ArgumentParser) -> None:
         help="LoRA with its weight from -2 to 2, such as 'ink:0.8'; up to five times, as well as <lora:ink:0.8> in the "
         "prompt.",
     )
+    for plain in PLAIN:
+        _plain_flag(made, plain)
     made.add_argument("--style", metavar="NAME", help="Style to lay over the prompt, by its id or name.")
-    made.add_argument("--image", type=Path, metavar="FILE", help="Picture to begin with.")
     made.add_argument(
-        "--mask", type=Path, metavar="FILE", help="Picture of --image's size; what is white in it is painted anew."
+        "--image", type=Path, metavar="FILE", help="Picture to begin with, or a folder of which each picture is one."
+    )
+    made.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="Picture of --image's size; what is white in it is painted anew. With a folder of pictures, one for "
+        "all or a folder with masks of their names.",
     )
     made.add_argument(
         "--recipe",
@@ -167,6 +181,18 @@ def _picture_flags(made: argparse.ArgumentParser) -> None:
         action="store_true",
         help="Makes the picture of --recipe again, says whether the same came out, and keeps nothing.",
     )
+
+
+def _plain_flag(made: argparse.ArgumentParser, field: PlainField) -> None:
+    flag, kind = "--" + field.name.replace("_", "-"), MORE_FIELDS[field.name]
+    sentence = field.hint.replace("; empty is", "; without it") + "."
+    if field.control == "switch":
+        made.add_argument(flag, dest=field.name, action="store_true", default=None, help=sentence)
+        return
+    if field.words:
+        sentence = f"{field.hint}: {', '.join(field.words)}."
+    told = {int: "NUMBER", float: "NUMBER"}.get(kind, "NAME")
+    made.add_argument(flag, dest=field.name, type=kind, metavar=told, help=sentence)
 
 
 def _file_flags(made: argparse.ArgumentParser) -> None:

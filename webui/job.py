@@ -17,7 +17,7 @@ from pipelines.events import (
     StepCompleted,
 )
 from pipelines.request import GenerationRequest
-from pipelines.seeds import resolve_seeds
+from pipelines.seeds import seeds_of, with_variation_seed
 
 from .job_events import JobEvent, PauseChanged, PictureKept, StateChanged
 from .job_pictures import JobPictures
@@ -64,9 +64,10 @@ class Job(Watched[JobView]):
     ) -> None:
         super().__init__()
         self.id = job_id or secrets.token_hex(16)
-        self.owner, self.request, self.origin = owner, request, origin
+        self.owner, self.request, self.origin = owner, with_variation_seed(request), origin
         self.submitted = submitted or datetime.now(timezone.utc)
-        self.seeds = resolve_seeds(request.seed if first_seed is None else first_seed, request.num_images_per_prompt)
+        known = request if first_seed is None else request.model_copy(update={"seed": first_seed})
+        self.seeds = tuple(picture.seed for picture in seeds_of(known))
         self._state: JobState = "waiting"
         self._paused = False
         self._place = 0

@@ -1,4 +1,4 @@
-"""What was brushed or uploaded becomes a ``mask_image``: mode L, the picture's size, 255 = repaint."""
+"""What was brushed, uploaded or erased becomes a ``mask_image``: mode L, the picture's size, 255 = repaint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from PIL import Image
 
 from pipelines.errors import InvalidRequest
-from pipelines.images import open_upload
+from pipelines.images import check_pixels, mask_from_alpha, open_upload
 
 PREFIX: Final = "data:image/png;base64,"
 LARGEST_BRUSHED: Final = 4 * 2**20
@@ -52,12 +52,41 @@ def uploaded_mask(path: str) -> str:
     Raises:
         InvalidRequest: The file is no picture, or has nothing white in it.
     """
-    mask = open_upload(path, background="#000000", parameter="mask_image").image.convert("L")
+    value = as_painted(open_upload(path, background="#000000", parameter="mask_image").image.convert("L"))
+    if value is None:
+        raise InvalidRequest("mask_image", "mask_image has no white in it; make the part that should change white.")
+    return value
+
+
+def transparent_mask(path: str) -> str:
+    """Makes a mask of the transparent parts of an upload, and gives it as the easel's value.
+
+    Args:
+        path: The upload as it came.
+
+    Raises:
+        InvalidRequest: Nothing in it is transparent enough to be repainted.
+    """
+    with Image.open(path) as image:
+        check_pixels(image)
+        value = as_painted(mask_from_alpha(image))
+    if value is None:
+        raise InvalidRequest("mask_image", "mask_image is empty: nothing in the picture is more than half transparent.")
+    return value
+
+
+def as_painted(mask: Image.Image) -> str | None:
+    """Gives a mask as the easel's value, as if it had been brushed; None where nothing would be painted.
+
+    Args:
+        mask: Mode L, 255 = repaint; it is not changed.
+    """
     if max(mask.size) > EASEL_SIDE:
+        mask = mask.copy()
         mask.thumbnail((EASEL_SIDE, EASEL_SIDE), Image.Resampling.BOX)
     mask = _hard(mask, mask.size)
     if not mask.getbbox():
-        raise InvalidRequest("mask_image", "mask_image has no white in it; make the part that should change white.")
+        return None
     painted = Image.new("RGBA", mask.size, (*TINT, 0))
     painted.paste((*TINT, 255), mask=mask)
     png = io.BytesIO()

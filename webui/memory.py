@@ -14,11 +14,13 @@ from pipelines.errors import ReverieError
 from pipelines.request import InpaintRequest, limits
 from pipelines.samplers import find_sampler, schedule_choices
 
-from .controls import seed_of, strength_of
+from .controls import strength_of
 from .extras_form import EXTRAS, usable_extra
-from .form import NO_STYLE, REMEMBERED, first_values
+from .form import REMEMBERED, first_values, styles_of
+from .plain_form import PLAIN_NAMES, usable_plain
 from .sizes import LIKE_PICTURE, resolve_size
 from .source import PICTURE_NAME, read_colour
+from .typed_seed import seed_of
 
 if TYPE_CHECKING:
     from .studio import Studio
@@ -95,12 +97,13 @@ def _checks(studio: Studio, remembered: Mapping[str, Any]) -> dict[str, Callable
         **{name: lambda value: strength_of(value) >= 0 for name in strengths},
         **{name: lambda value: isinstance(value, str) and find_sampler(value) for name in ("sampler", "schedule")},
         "task": lambda value: value in ("text_to_image", "image_to_image", "inpaint"),
-        "style": lambda value: value == NO_STYLE or value in studio.styles,
+        "style": lambda value: isinstance(value, list) and len(styles_of(studio, value)) == len(value),
         "model": lambda value: value in studio.models,
         "size": lambda value: value != LIKE_PICTURE and resolve_size(str(value), model),
         "picture_size": lambda value: resolve_size(str(value), model),
         "seed": lambda value: isinstance(value, str) and seed_of(value) >= -1,
         **{name: partial(usable_extra, studio, name) for name in EXTRAS},
+        **{name: partial(usable_plain, studio, name) for name in PLAIN_NAMES},
         "background": read_colour,
         "parent": lambda value: isinstance(value, str) and PICTURE_ID.fullmatch(value),
     }

@@ -12,15 +12,22 @@ import gradio as gr
 from pipelines.samplers import sampler_choices, schedule_choices
 
 from .controls import slider
+from .editing_rows import EditingRows, lay_out_editing
 from .extras_rows import ExtrasRows, lay_out_extras
-from .form import NO_STYLE, first_values
+from .form import first_values
+from .grid_form import first_many
+from .grid_rows import GridRows, lay_out_grid
 from .model_menu import lacking_notes
 from .picture_info import TAB, TITLE, PictureInfo, lay_out_picture_info
+from .plain_controls import lay_out_section
+from .plain_fields import FOR_ALL, FOR_PICTURES
 from .sizes import stops
 from .source import picture_input
 from .studio import Studio
+from .style_rows import StyleRows
 from .tabs import image_to_image, inpaint, text_to_image
 from .wording import LABELS
+from .words_rows import lay_out_words
 
 TASKS: Final = (text_to_image, image_to_image, inpaint)
 
@@ -66,6 +73,10 @@ class Panel:
         task_note: Says so where the model cannot do the open tab's task.
         model_before: Holds the model that was chosen before.
         extras: The LoRA rows and the VAE menu.
+        editing: Growing, loopback, many pictures, and a mask from transparency.
+        grid: Grids and series of prompts.
+        styles: What manages the Style list.
+        prompt_line: Says how long the prompt is, and what will run.
         dream: Starts.
         stop: Ends what runs.
     """
@@ -84,6 +95,10 @@ class Panel:
     task_note: gr.HTML
     model_before: gr.Textbox
     extras: ExtrasRows
+    editing: EditingRows
+    grid: GridRows
+    styles: StyleRows
+    prompt_line: gr.HTML
     dream: gr.Button
     stop: gr.Button
 
@@ -102,28 +117,8 @@ def lay_out_panel(studio: Studio) -> Panel:
         lacking_notes(studio, first["model"]), elem_id="task-note", padding=False, apply_default_css=False
     )
     fields["task"] = gr.Textbox(text_to_image.TASK, visible="hidden", elem_id="task")
-    with gr.Column(elem_id="words", elem_classes=["section"]):
-        fields["style"] = gr.Dropdown(
-            [("No style", NO_STYLE), *((style.label, style.id) for style in studio.styles.values())],
-            value=first["style"],
-            label="Style",
-            elem_id="style",
-        )
-        with gr.Column(elem_id="prompt-box"):
-            fields["prompt"] = gr.Textbox(
-                label=LABELS["prompt"], placeholder="What do you want to see?", lines=3, max_lines=10, elem_id="prompt"
-            )
-            dice = gr.Button("⚄", elem_id="dice", elem_classes=["ghost"], size="sm", min_width=0)
-        with gr.Accordion(LABELS["negative_prompt"], open=False, elem_id="negative-section") as negative_section:
-            fields["negative_prompt"] = gr.Textbox(
-                label=LABELS["negative_prompt"],
-                show_label=False,
-                container=False,
-                placeholder="What do you want to avoid?",
-                lines=2,
-                max_lines=6,
-                elem_id="negative-prompt",
-            )
+    words = lay_out_words(studio, first)
+    fields |= words.fields
     with gr.Column(elem_id="image-section", elem_classes=["section"]):
         fields["source"] = picture_input(
             label=LABELS["image"],
@@ -135,6 +130,10 @@ def lay_out_panel(studio: Studio) -> Panel:
         fields["parent"] = gr.Textbox("", visible="hidden", elem_id="parent")
         fields |= image_to_image.lay_out()
         fields |= inpaint.lay_out()
+        for section in FOR_PICTURES:
+            fields |= lay_out_section(studio, first, section)
+        editing = lay_out_editing()
+        fields |= editing.fields
         fields["background"] = gr.ColorPicker(
             first["background"], label="Behind transparent parts", elem_id="background", visible=False
         )
@@ -165,7 +164,12 @@ def lay_out_panel(studio: Studio) -> Panel:
         fields["schedule"] = gr.Dropdown(
             schedule_choices(first["sampler"]), value=first["schedule"], label="Noise schedule", elem_id="schedule"
         )
+        for section in FOR_ALL:
+            fields |= lay_out_section(studio, first, section)
+        grid = lay_out_grid(first_many())
+        fields |= grid.fields
     with gr.Row(elem_id="dream-bar"):
+        grid.count.render()  # type: ignore[no-untyped-call]
         seed_chip = gr.HTML(
             "",
             html_template=SEED_TEMPLATE,
@@ -178,15 +182,19 @@ def lay_out_panel(studio: Studio) -> Panel:
     seeds = (
         random_seed,
         last_seed,
-        negative_section,
+        words.negative_section,
         source_note,
         seed_chip,
         model_note,
         task_note,
         model_before,
         extras,
+        editing,
+        grid,
+        words.styles,
+        words.line,
     )
-    return Panel(fields, tabs, tab_items, info, dice, *seeds, dream, stop)
+    return Panel(fields, tabs, tab_items, info, words.dice, *seeds, dream, stop)
 
 
 def _sizes(studio: Studio, value: str, name: str) -> gr.HTML:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from .filling import own_words, settings_of
-from .form import NO_STYLE
 from .library.foreign_extras import installed_of, without_missing
 from .picture_info_table import impossible
 
@@ -53,7 +52,7 @@ def filled_sentence(
         prompt_only: Whether only the words were wanted.
     """
     parts = ["The form has this prompt now." if prompt_only else "The form has these settings now."]
-    if style and values.get("style") == NO_STYLE:
+    if style and values.get("style") == []:
         parts.append("The style was taken off, because the prompt holds all of it.")
     left = [what if len(what) <= LONGEST_NAMED else f"{what[:LONGEST_NAMED]}…" for what, _ in impossible(found)]
     if left and not prompt_only:

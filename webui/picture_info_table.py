@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from .controls import image_strength_of
+from .plain_fields import BY_NAME
+from .plain_form import plain_words
+from .plain_requests import default_of
 from .tabs import image_to_image, inpaint, text_to_image
 from .wording import LABELS, sampler_words
 
@@ -83,7 +86,7 @@ def _plain(found: ForeignRecipe, near: set[str]) -> Iterator[tuple[str, Any]]:
     values: Mapping[str, Any] = {row.field: row.value for row in found.taken if row.field not in near}
     whole = {"width", "height"} <= values.keys()
     for name, value in values.items():
-        if whole and name == "height":
+        if (whole and name == "height") or (name in BY_NAME and value == default_of(name)):
             continue
         yield ("size", (value, values["height"])) if whole and name == "width" else (name, value)
 
@@ -105,7 +108,7 @@ def _shown(studio: Studio, name: str, value: Any) -> str:
         return studio.models[str(value)].name
     if name in ("prompt", "negative_prompt") and not value:
         return "none"
-    return str(value)
+    return plain_words(name, value)
 
 
 def _part(title: str, kind: str, rows: Iterable[tuple[str, str, str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -10,6 +11,8 @@ from .dreaming import PRIVATE, SPEAKING
 from .feed import recipe_fields
 from .filling import FILLED, form_updates, own_words, settings_of
 from .finding import GONE, find_picture
+from .grid_plan import SHEET
+from .library.recipe import made_larger
 from .saying import say
 from .source_events import show_source, source_places
 
@@ -37,7 +40,11 @@ def reused(studio: Studio, picture: SavedPicture, what: str, recipe: Recipe | No
     if what == "seed":
         return seed
     model = recipe.model.id if recipe is not None and recipe.model is not None else None
-    told = {**told, "width": picture.width, "height": picture.height, "model": model}
+    told = {**told, "model": model}
+    sides: Mapping[str, Any] = {"width": picture.width, "height": picture.height}
+    if made_larger(told) or picture.edit == SHEET:  # a sheet tells its pictures' size
+        sides = recipe.request if recipe is not None else {}
+    told |= {side: sides.get(side) for side in ("width", "height")}
     task = recipe.task if recipe is not None else "text_to_image"
     return {**prompts, **seed, **settings_of(studio, told, task)}
 

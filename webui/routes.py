@@ -11,7 +11,9 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from .download_routes import download_routes
+from .enlarging import upscalers_of
 from .feed import feed_page, picture_row
+from .filling import style_words
 from .finding import GONE, find_picture
 from .library.search import Filters
 from .library_routes import library_routes
@@ -41,6 +43,7 @@ def page_routes() -> list[Route]:
         Route("/reverie/feed", for_owner(_feed)),
         Route("/reverie/facets", for_owner(_facets)),
         Route("/reverie/row/{id}", for_owner(_one_row)),
+        Route("/reverie/upscalers", for_owner(_upscalers)),
         Route("/reverie/picture/{id}", for_owner(_picture)),
         Route("/reverie/thumbnail/{id}", for_owner(_thumbnail)),
         *library_routes(),
@@ -87,15 +90,24 @@ async def _feed(request: Request, studio: Studio, owner: str) -> Response:
 async def _facets(_request: Request, studio: Studio, owner: str) -> Response:
     """The models and styles there are pictures of, by their names on the page."""
     found = await run_in_threadpool(studio.library.facets, owner)
-    names = {
-        "model": {info.id: info.name for info in studio.models.values()},
-        "style": {style.id: style.label for style in studio.styles.values()},
-    }
+    names = {info.id: info.name for info in studio.models.values()}
     told = {
-        kind: [{"id": each, "name": names[kind].get(each, each), "count": count} for each, count in counts.items()]
+        kind: [
+            {
+                "id": each,
+                "name": names.get(each, each) if kind == "model" else style_words(studio, each),
+                "count": count,
+            }
+            for each, count in counts.items()
+        ]
         for kind, counts in found.items()
     }
     return JSONResponse(told, headers=FRESH)
+
+
+async def _upscalers(_request: Request, studio: Studio, _owner: str) -> Response:
+    """What a picture can be enlarged by."""
+    return JSONResponse({"names": await run_in_threadpool(upscalers_of, studio)}, headers=FRESH)
 
 
 async def _one_row(request: Request, studio: Studio, owner: str) -> Response:

@@ -12,6 +12,7 @@ from pipelines.control import Control
 from pipelines.errors import Cancelled, ReverieError
 from pipelines.events import GenerationEvent, GenerationFinished, GenerationStarted, ImageFinished
 from pipelines.request import GenerationRequest
+from pipelines.seeds import portion_of
 
 from .job import Job
 from .job_view import JobState
@@ -93,7 +94,7 @@ class Runner:
         control, events = Control(job.record_loading), None
         job.steer(control, portion)
         try:
-            events = self._generate(job, portion_of(job, portion), control)
+            events = self._generate(job, portion_of(job.request, job.seeds[portion.start], portion), control)
             for event in events:
                 self._take(job, event, portion)
                 if isinstance(event, GenerationFinished):
@@ -150,12 +151,6 @@ def first_portion(wanted: Collection[int]) -> range:
     while stop in wanted:
         stop += 1
     return range(start, stop)
-
-
-def portion_of(job: Job, portion: range) -> GenerationRequest:
-    """The request for some of a job's pictures: picture *i* uses seed + *i*, so they come out as with all others."""
-    first = job.seeds[portion.start]
-    return job.request.model_copy(update={"seed": first, "num_images_per_prompt": len(portion)})
 
 
 def _in_vain(job: Job, portion: range) -> bool:

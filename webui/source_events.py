@@ -14,7 +14,7 @@ from pipelines.errors import InvalidRequest
 
 from .dreaming import PRIVATE, SPEAKING
 from .library.temporary import TemporaryFiles
-from .masks import uploaded_mask
+from .masks import transparent_mask, uploaded_mask
 from .saying import say
 from .sizes import size_like
 from .source import take_upload
@@ -72,7 +72,7 @@ def source_places(panel: Panel, easel: gr.HTML, original: gr.State) -> list[Any]
 
 
 def wire_source(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State) -> None:
-    """Connects the upload, its background colour, and the mask's upload."""
+    """Connects the upload, its background colour, the mask's upload, and the mask from what is transparent."""
     fields = panel.fields
     source, background, model = fields["source"], fields["background"], fields["model"]
     outputs = source_places(panel, easel, original)
@@ -109,3 +109,13 @@ def wire_source(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State
     source.clear(lambda: show_source(studio, None, "#ffffff", ""), None, outputs, **SPEAKING)
     background.change(again, [original, background, model], outputs, **SPEAKING)
     fields["mask_upload"].upload(take_mask, [fields["mask_upload"], source], [easel, fields["mask_upload"]], **SPEAKING)
+    panel.editing.alpha_mask.click(take_alpha, original, easel, **SPEAKING)
+
+
+def take_alpha(path: str | None) -> Any:
+    """The easel's update for a mask of what is transparent in the kept original."""
+    try:
+        return transparent_mask(path) if path else gr.skip()
+    except InvalidRequest as error:
+        say(error)
+        return gr.skip()

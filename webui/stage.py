@@ -64,12 +64,14 @@ def lay_out_easel() -> gr.HTML:
 def lay_out_results(studio: Studio) -> gr.HTML:
     """The results; its value is the id of the job that was handed in last, which makes the page watch.
 
-    Its events: ``send``, ``reuse``, ``vary``, ``stop``, ``steer`` and ``template``, each with a few plain values.
+    Its events: ``send``, ``reuse``, ``vary``, ``enlarge``, ``stop``, ``steer`` and ``template``, each with a few
+    plain values.
     """
     return gr.HTML(
         "",
         html_template=RESULTS_TEMPLATE,
-        js_on_load="/* 'send' 'reuse' 'vary' 'stop' 'steer' 'template' */"  # Gradio looks for the events' names here
+        # Gradio looks for the events' names here
+        js_on_load="/* 'send' 'reuse' 'vary' 'enlarge' 'stop' 'steer' 'template' */"
         "reverie.results(element, trigger, props, watch)",
         apply_default_css=False,
         elem_id="results",

@@ -20,6 +20,7 @@ from .wording import page_words
 if TYPE_CHECKING:
     from .job import Job
     from .job_view import JobView, PictureView
+    from .series import SeriesView
     from .studio import Studio
 
 PREVIEW_PAUSE: Final = 1 / 8
@@ -43,20 +44,25 @@ async def watch(studio: Studio, owner: str) -> AsyncIterator[str]:
     seen: Seen = {}
     followed: dict[str, Job] = {}
     first = True
+    old = {one.id for one in studio.series.of(owner) if one.ended}
     while True:
         began = time.monotonic()
+        series = studio.series.of(owner)  # before the jobs: one that still goes on here is looked at once more
         newest = studio.queue.jobs(owner)
         active = {job.id: job for job in newest if not job.ended}
         views = [job.view() for job in {**followed, **active}.values()]
         told = message(studio, {**followed, **active}, views, seen, ended=newest if first else ())
+        told["series"] = [_series_message(one) for one in series if one.id not in old]
         yield _event(told)
         first = False
         ready = is_ready(studio.manager.status())
-        if not active and ready and all(view.ended for view in views):
+        going_on = any(not one.ended for one in series)  # between two of its jobs there is none
+        if not (active or going_on) and ready and all(view.ended for view in views):
             yield "event: idle\ndata: {}\n\n"
             return
         followed = {view.id: active[view.id] for view in views if not view.ended and view.id in active}
-        await _next_change([(followed[view.id], view.version) for view in views if view.id in followed])
+        waiting = [(followed[view.id], view.version) for view in views if view.id in followed]
+        await _next_change(waiting, PREVIEW_PAUSE if going_on else LONGEST_PAUSE)
         pause = PREVIEW_PAUSE if _has_preview(told) else SHORTEST_PAUSE  # nothing said before it delays the first
         await asyncio.sleep(max(0.0, pause - (time.monotonic() - began)))
 
@@ -100,6 +106,7 @@ def job_message(studio: Studio, job: Job, view: JobView, seen: Seen) -> dict[str
         "paused": view.paused,
         "place": view.place,
         "prompt": job.request.prompt,
+        "edit": job.origin.edit,
         "width": width,
         "height": height,
         "total_steps": view.total_steps,
@@ -109,6 +116,11 @@ def job_message(studio: Studio, job: Job, view: JobView, seen: Seen) -> dict[str
         "notices": [page_words(notice) for notice in view.notices],
         "pictures": pictures + waiting,
     }
+
+
+def _series_message(series: SeriesView) -> dict[str, Any]:
+    notice = None if series.notice is None else page_words(series.notice)
+    return {"id": series.id, "kind": series.kind, "state": series.state, "job": series.job, "notice": notice}
 
 
 def _loading(studio: Studio, view: JobView) -> dict[str, Any] | None:
@@ -153,10 +165,10 @@ def _has_preview(told: dict[str, Any]) -> bool:
     return any("preview" in picture for job in told["jobs"] for picture in job["pictures"])
 
 
-async def _next_change(jobs: Sequence[tuple[Job, int]]) -> None:
-    """Waits until one of the jobs has changed, at most ``LONGEST_PAUSE`` seconds."""
+async def _next_change(jobs: Sequence[tuple[Job, int]], pause: float) -> None:
+    """Waits until one of the jobs has changed, at most ``LONGEST_PAUSE`` seconds; where there is none, ``pause``."""
     if not jobs:
-        await asyncio.sleep(LONGEST_PAUSE)
+        await asyncio.sleep(pause)
         return
     waiting = [asyncio.ensure_future(job.changed(version, LONGEST_PAUSE)) for job, version in jobs]
     try:

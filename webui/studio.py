@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .owners import LOCAL_OWNER, owner_in
+from .series import AllSeries
 
 if TYPE_CHECKING:
     from pipelines.models import ModelInfo
-    from pipelines.preset import Style
 
     from .backend import Backend
     from .fetching import Fetching
     from .jobs import JobQueue
     from .library.store import Library
+    from .own_styles import AllStyles
 
 
 class NoOwner(Exception):
@@ -35,16 +36,21 @@ class Studio:
         examples: Prompts the starter model does well.
         fetching: Downloads from the Hub; None = there are none.
         problems: What was found wrong at the start, as sentences (a preset file that cannot be used).
+        series: Everybody's series of jobs.
     """
 
     manager: Backend
     queue: JobQueue
     library: Library
     shared: bool
-    styles: Mapping[str, Style]
+    styles: AllStyles
     examples: tuple[str, ...]
     fetching: Fetching | None = None
     problems: tuple[str, ...] = ()
+    series: AllSeries = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "series", AllSeries(self.queue, self.library.owner_key))  # the way of frozen ones
 
     @property
     def notices(self) -> tuple[str, ...]:

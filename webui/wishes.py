@@ -28,6 +28,9 @@ def wire_wishes(studio: Studio, panel: Panel, results: gr.HTML) -> None:
         active = [job for job in studio.queue.jobs(owner) if not (job.ended or job.stopping)]
         for job in sorted(active, key=lambda job: (job.paused, not job.begun))[:1]:
             studio.queue.cancel(owner, job.id)
+        if not active:  # a series is between two of its jobs
+            for series in studio.series.of(owner):
+                studio.series.stop(owner, series.id)
 
     def stop_one(event: gr.EventData, request: gr.Request) -> None:
         studio.queue.cancel(studio.owner(request.cookies), str(event.id))

@@ -11,6 +11,8 @@ from pipelines.request import InpaintRequest
 from pipelines.sampler_table import NATIVE
 from pipelines.samplers import find_sampler
 
+from .plain_fields import PLAIN
+
 LABELS: Final[Mapping[str, str]] = {
     "prompt": "Prompt",
     "negative_prompt": "Negative prompt",
@@ -28,6 +30,7 @@ LABELS: Final[Mapping[str, str]] = {
     "mask_blur": "Mask softness",
     "image": "Image",
     "mask_image": "Mask",
+    **{field.name: field.label for field in PLAIN},
 }
 """Dream Studio's word for each request field."""
 

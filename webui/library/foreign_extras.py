@@ -38,11 +38,12 @@ class Installed:
 
     loras: Sequence[Named] = ()
     vaes: Sequence[Named] = ()
+    upscalers: Sequence[Named] = ()
 
 
 def installed_of(manager: object) -> Installed:
     """What a back end has; one elsewhere may have none."""
-    return Installed(tuple(getattr(manager, "loras", tuple)()), tuple(getattr(manager, "vaes", tuple)()))
+    return Installed(*(tuple(getattr(manager, what, tuple)()) for what in ("loras", "vaes", "upscalers")))
 
 
 def find(name: str, there: Sequence[Named]) -> str | None:

@@ -69,6 +69,8 @@ def infotext(texts: Mapping[str, str]) -> Found:
     if "SD.Next" in str(others.get("App", "")) or "sdnext" in version.lower():
         writer = "SD.Next"
     values = {**read}
+    if writer in ("AUTOMATIC1111", "Forge", "SD.Next"):
+        values.setdefault("noise_source", "device")  # which these programs do not write, as it is what they do anyway
     if "scheduler" in values:
         values["sampler"] = values.pop("scheduler")
     for key, name in (("Sampler", "sampler"), ("Schedule type", "schedule")):

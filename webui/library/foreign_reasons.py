@@ -21,7 +21,8 @@ _NOTHING: Final[tuple[Any, ...]] = (None, "", "None", "False", "0", "0.0", 0, []
 """Values that switch something off."""
 
 _REASONS: Final = (
-    (r"hires.*|hrf_.*|first pass.*|latentupscale.*", "a second pass at a larger size is not made"),
+    (r"hires (checkpoint|prompt|negative prompt)", "the second pass has the first one's model and prompts"),
+    (r"hires.*|hrf_.*|first pass.*|latentupscale.*", "the second pass is set otherwise here"),
     (r"lora.*|ti hashes|embeddings?", "extra networks are not loaded"),
     (r"controlnets?.*|ipadapters?|t2iadapters", "pictures that steer the composition are not taken"),
     (r"refiner.*", "the second model for the last steps is chosen by its name"),

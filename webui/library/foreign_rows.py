@@ -14,6 +14,7 @@ from pipelines.samplers import check_steps, find_sampler
 
 from .foreign_extras import ABSENT, Installed, missing_tags, refiner_of, rows_of, vae_of
 from .foreign_found import Found
+from .foreign_more import HIRES, ONLY_INPAINT, more_rows
 from .foreign_reasons import why_not
 from .foreign_samplers import nearest_sampler
 from .recipe import ModelLike
@@ -92,6 +93,7 @@ def rows_for(
     _seed(rows, values.get("seed"))
     _size(rows, values.get("width"), values.get("height"))
     _task(rows, values, found)
+    _more(rows, values, installed)
     _model(rows, values, models, hashes)
     _others(rows, found)
     _extras(rows, values, models, installed)
@@ -177,11 +179,12 @@ def _size(rows: Rows, width: Any, height: Any) -> None:
 
 def _task(rows: Rows, values: dict[str, Any], found: Found) -> None:
     """A strength means that there was a picture to begin with, unless it is the second pass's."""
-    if any(re.match(r"(?i)hires|hrf", name) for name in found.others):
+    if any(name in values for name in HIRES) or any(re.match(r"(?i)hires|hrf", name) for name in found.others):
         return
     strength = _finite(values.get("strength"))
     blur = _finite(values.get("mask_blur"))
-    inpaint = blur is not None or any(name.lower() in ("mask mode", "inpaint area") for name in found.others)
+    inpaint = blur is not None or any(values.get(name) not in (None, False) for name in ONLY_INPAINT)
+    inpaint = inpaint or any(name.lower() in ("mask mode", "inpaint area") for name in found.others)
     if strength is None and not inpaint:
         return
     rows.task = "inpaint" if inpaint else "image_to_image"
@@ -236,6 +239,19 @@ def _extras(rows: Rows, values: dict[str, Any], models: Sequence[ModelLike], ins
             _put(rows, "refiner_switch", switch, min(max(switch, 0.5), 1.0), "it goes from 0.5 to 1")
     elif values.get("refiner"):
         rows.not_possible.append(NotPossible(f"Refiner: {_shown(values['refiner'])}", ABSENT))
+
+
+def _more(rows: Rows, values: dict[str, Any], installed: Installed) -> None:
+    """Everything finer. Where a program draws its noise on the graphics card, ``nv`` draws the same anywhere."""
+    if values.get("noise_source") == "device":
+        del values["noise_source"]
+        how = "drawn on its graphics card there; these are the same numbers, on any machine"
+        rows.approximated.append(Approximated("noise_source", "nv", how))
+    for name, value, why in more_rows(values, installed.upscalers):
+        if why:
+            rows.not_possible.append(NotPossible(f"{name} {_shown(value)}", why))
+        else:
+            rows.taken.append(Taken(name, value))
 
 
 def _others(rows: Rows, found: Found) -> None:

@@ -18,7 +18,7 @@ _SPELLINGS: Final = (
     (r"^uni_pc(_bh2)?$", "UniPC"),
     (r"_gpu$", ""),
 )
-_SCHEDULES: Final = {"normal": "", "native": "", "discrete": "", "simple": "", "automatic": "Automatic", "": ""}
+_SCHEDULES: Final = {"native": "", "discrete": "", "automatic": "Automatic", "": ""}
 """Schedules that are a sampler's own; the first two are ComfyUI's and NovelAI's words for it."""
 
 

@@ -18,6 +18,7 @@ from pipelines.errors import InvalidRequest
 from pipelines.sampler_table import NATIVE
 from pipelines.samplers import find_sampler
 
+from .infotext_more import first_size, take_more, write_more
 from .recipe import Recipe, RecipeError
 
 LONGEST_TEXT: Final = 1 << 19
@@ -73,7 +74,8 @@ def read_infotext(text: str) -> dict[str, Any]:
     Returns:
         The request fields it tells: ``prompt`` and ``negative_prompt`` always; ``num_inference_steps``,
         ``scheduler``, ``guidance_scale``, ``seed``, ``width``, ``height``, ``strength``, ``mask_blur``, ``vae``,
-        ``refiner`` and ``refiner_switch`` where it has them; LoRAs stay in the prompt, as tags. Beside them
+        ``refiner``, ``refiner_switch`` and those of :mod:`.infotext_more` where it has them; LoRAs stay in the prompt,
+        as tags. Beside them
         ``model_name``, ``model_hash``, ``vae_hash`` and ``version`` where it has them, and
         ``unknown``: every other key with its text, and those whose value cannot be used. Numbers are numbers,
         but no limit is checked: the request does that.
@@ -94,6 +96,7 @@ def read_infotext(text: str) -> dict[str, Any]:
         "prompt": values.pop("Exact prompt", prompt),
         "negative_prompt": values.pop("Exact negative prompt", negative),
     }
+    read.update(take_more(values))
     read.update(_take_numbers(values))
     read.update(_take_scheduler(values))
     for key, name in _TEXTS.items():
@@ -109,7 +112,7 @@ def _values(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield from _sampler(str(request.get("scheduler")))
     yield "CFG scale", _number(request.get("guidance_scale"))
     yield "Seed", str(recipe.seed)
-    yield "Size", f"{recipe.width}x{recipe.height}"
+    yield "Size", "{}x{}".format(*first_size(recipe))
     if model is not None:
         if model.hash:
             yield "Model hash", _quote(model.hash[:10])
@@ -119,12 +122,14 @@ def _values(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "Denoising strength", _number(request["strength"])
     if "mask_blur" in request:
         yield "Mask blur", _number(request["mask_blur"])
+    yield from ((key, _quote(value)) for key, value in write_more(request))
     loras = {name.removeprefix("lora:"): value for name, value in recipe.files.items() if name.startswith("lora:")}
     if loras:
         yield "Lora hashes", json.dumps(", ".join(f"{name}: {value}" for name, value in loras.items()))
     if request.get("refiner"):
         yield "Refiner", _quote(str(request["refiner"]))
         yield "Refiner switch at", _number(request.get("refiner_switch"))
+    yield from ((key, _quote(value)) for key, value in recipe.notes.items())
     yield "Version", _quote(f"Reverie {recipe.versions.get('reverie', 'unknown')}")
 
 

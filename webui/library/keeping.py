@@ -50,12 +50,21 @@ class Keeper:
         edit: str | None,
         style: str | None,
         machine: Mapping[str, str] | None,
+        notes: Mapping[str, str] | None = None,
     ) -> Recipe:
         """Writes down what made a picture, the hash of the weights included."""
         place = getattr(model, "place", None)
         known = self.weights.of(place) if isinstance(place, Path) else None
         return write_recipe(
-            request, event, model=model, parent=parent, edit=edit, style=style, machine=machine, weights=known
+            request,
+            event,
+            model=model,
+            parent=parent,
+            edit=edit,
+            style=style,
+            machine=machine,
+            weights=known,
+            notes=notes,
         )
 
     def write(

@@ -80,9 +80,10 @@ class Recipe(BaseModel):
         versions: Of what took part, by distribution name.
         parent: Id of the picture it was made from, or None.
         edit: What was done to the parent (``inpaint``, ``variation`` …), or None.
-        style: Id of the style that was laid over the prompt, or None.
+        style: Ids of the styles that were laid over the prompt, with commas between, or None.
         machine: What computed it: ``device`` and ``precision``, as far as the back end tells.
         files: Hashes of LoRAs (``lora:`` and a name) and of the VAE (``vae:`` and its name) that took part.
+        notes: What else an infotext tells, by A1111's keys: the axes of a grid.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -98,14 +99,15 @@ class Recipe(BaseModel):
     versions: dict[str, str] = {}
     parent: Annotated[str, Field(max_length=64)] | None = None
     edit: Annotated[str, Field(max_length=64)] | None = None
-    style: Annotated[str, Field(max_length=200)] | None = None
+    style: Annotated[str, Field(max_length=700)] | None = None
     machine: dict[str, str] = {}
     files: dict[str, str] = {}
+    notes: dict[str, str] = {}
 
     def without_prompt(self) -> Recipe:
         """The same recipe without a word of the prompts, nor where it came from."""
         bare = self.request | {name: "" for name in ("prompt", "negative_prompt") if name in self.request}
-        return self.model_copy(update={"request": bare, "parent": None, "edit": None})
+        return self.model_copy(update={"request": bare, "parent": None, "edit": None, "notes": {}})
 
     def repeating_fields(self) -> dict[str, JsonValue]:
         """The request fields that make this one picture again: its own seed and size, a count of 1.
@@ -114,8 +116,20 @@ class Recipe(BaseModel):
         """
         pictures = [name for name, value in self.request.items() if str(value).startswith("sha256:")]
         kept = {name: value for name, value in self.request.items() if name not in ("image", "mask_image", *pictures)}
-        own: dict[str, JsonValue] = {"seed": self.seed, "width": self.width, "height": self.height}
+        own: dict[str, JsonValue] = {"seed": self.seed}
+        if not made_larger(self.request):
+            own |= {"width": self.width, "height": self.height}
         return {**kept, **own, "num_images_per_prompt": 1}
+
+
+def made_larger(request: Mapping[str, Any]) -> bool:
+    """Whether the picture is of another size than was painted of it at first: hires fix, tiles, a part laid back.
+
+    Args:
+        request: Fields, as far as they are told.
+    """
+    second = request.get("hires_scale", 1) != 1 or request.get("hires_width") is not None
+    return second or request.get("tile_scale", 1) != 1 or request.get("padding_mask_crop") is not None
 
 
 def write_recipe(
@@ -128,6 +142,7 @@ def write_recipe(
     style: str | None = None,
     machine: Mapping[str, str] | None = None,
     weights: str | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> Recipe:
     """Writes down what made a finished picture.
 
@@ -140,8 +155,11 @@ def write_recipe(
         style: Id of the style laid over the prompt.
         machine: What computed it.
         weights: SHA-256 of the model's weights; None = what ``model`` says.
+        notes: What else its infotext tells.
     """
     fields = {name: _plain(getattr(request, name)) for name in type(request).model_fields}
+    if event.variation_seed is not None:
+        fields["variation_seed"] = event.variation_seed  # this picture's own
     known = weights or getattr(model, "hash", None)
     made_by = RecipeModel(id=model.id, name=model.name, hash=known) if model else None
     return Recipe(
@@ -158,6 +176,7 @@ def write_recipe(
         style=style,
         machine=dict(machine or {}),
         files=dict(event.files),
+        notes=dict(notes or {}),
     )
 
 

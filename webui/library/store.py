@@ -103,6 +103,7 @@ class Library(Shelf):
         machine: Mapping[str, str] | None = None,
         picture_id: str | None = None,
         saving: Saving | None = None,
+        notes: Mapping[str, str] | None = None,
     ) -> SavedPicture:
         """Stores a finished picture: the file first, on the disk and whole, then its row in the index.
 
@@ -120,12 +121,13 @@ class Library(Shelf):
             machine: ``device`` and ``precision``, as far as the back end tells.
             picture_id: 32 hexadecimal digits that no other picture has; None = random ones.
             saving: How it is written; None = as the library was told.
+            notes: What else its infotext tells, by A1111's keys.
         """
         self._find_salt_again()
         if self._tidied != datetime.now(timezone.utc).date():
             self.empty_old_trash()
         recipe = self._keeper.recipe(
-            request, event, model=model, parent=parent, edit=edit, style=style, machine=machine
+            request, event, model=model, parent=parent, edit=edit, style=style, machine=machine, notes=notes
         )
         number = picture_id or secrets.token_hex(16)
         stamp = Stamp(id=number, owner=self.owner_key(owner), created=datetime.now(timezone.utc), recipe=recipe)

@@ -29,6 +29,6 @@ def make_request(studio: Studio, values: Mapping[str, Any]) -> ImageToImageReque
         InvalidRequest: Something in it cannot be used.
     """
     image = read_source(values["source"])
-    fields = shared_fields(studio, values, size=values["picture_size"], picture=image.size)
+    fields = shared_fields(studio, values, TASK, size=values["picture_size"], picture=image.size)
     strength = strength_of(values["image_strength"], fields["num_inference_steps"])
     return ImageToImageRequest(**fields, image=image, strength=strength)

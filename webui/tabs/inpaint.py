@@ -12,6 +12,7 @@ from pipelines.request import InpaintRequest
 from webui.controls import slider, strength_of, strength_slider, whole
 from webui.form import shared_fields
 from webui.masks import brushed_mask
+from webui.sizes import LIKE_PICTURE
 from webui.source import picture_input, read_source
 from webui.studio import Studio
 
@@ -41,12 +42,16 @@ def make_request(studio: Studio, values: Mapping[str, Any]) -> InpaintRequest:
     """
     image = read_source(values["source"])
     mask = brushed_mask(values["mask"], image.size)
-    fields = shared_fields(studio, values, size=values["picture_size"], picture=image.size)
+    fields = shared_fields(studio, values, TASK, size=values["picture_size"], picture=image.size)
     size = (fields["width"], fields["height"])
+    if fields.get("padding_mask_crop") is None and fields.get("resize_mode", "crop") == "crop":
+        image, mask = cover(image, size), cover(mask, size)  # the recipe then holds what the model saw, and no more
+    elif values["picture_size"] == LIKE_PICTURE and fields.get("padding_mask_crop") is not None:
+        fields |= {"width": None, "height": None}  # what is painted is a part, at the size the model knows
     return InpaintRequest(
         **fields,
-        image=cover(image, size),  # the recipe then holds what the model saw, and the request no more than it needs
-        mask_image=cover(mask, size),
+        image=image,
+        mask_image=mask,
         mask_blur=whole(values["mask_blur"]),
         strength=strength_of(values["repaint_strength"], fields["num_inference_steps"]),
     )

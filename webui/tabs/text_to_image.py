@@ -19,4 +19,4 @@ def make_request(studio: Studio, values: Mapping[str, Any]) -> TextToImageReques
     Raises:
         InvalidRequest: Something in it cannot be used.
     """
-    return TextToImageRequest(**shared_fields(studio, values, size=values["size"]))
+    return TextToImageRequest(**shared_fields(studio, values, TASK, size=values["size"]))

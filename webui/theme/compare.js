@@ -4,12 +4,12 @@ reverie.compare = (pair, deeds) => {
   const { el, iconButton } = reverie;
   const [left, right] = pair;
   const close = () => dialog.close();
-  const image = ({ row, picture }, name) => el(`img.${name}`, { src: deeds.pictureURL(picture.id), alt: row.prompt, draggable: "false" });
+  const image = ({ row, picture }, name) => el(`img.${name}`, { src: deeds.pictureURL(picture.id), alt: picture.prompt ?? row.prompt, draggable: "false" });
   const slider = el("input", { type: "range", min: "0", max: "100", value: "50", step: "0.5", "aria-label": "How much of each is seen",
     oninput: () => frame.style.setProperty("--cut", `${slider.value}%`) });
   const shape = Math.max(left.picture.width / left.picture.height, 0.1);
   const frame = el("div.compare-frame", { style: `--cut: 50%; --shape: ${shape}` }, image(left, "below"), image(right, "above"), el("i.cut", { "aria-hidden": "true" }), slider);
-  const words = ({ row, picture }) => el("p", {}, el("b", {}, `Seed ${picture.seed}`), ` ${row.prompt}`);
+  const words = ({ row, picture }) => el("p", {}, el("b", {}, `Seed ${picture.seed}`), ` ${picture.prompt ?? row.prompt}`);
   const differ = Object.keys({ ...left.picture.details, ...right.picture.details })
     .map((name) => [name, left.picture.details?.[name], right.picture.details?.[name]])
     .filter(([, one, other]) => String(one ?? "") !== String(other ?? ""));

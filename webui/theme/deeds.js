@@ -72,7 +72,10 @@ reverie.deeds = (trigger, changed) => {
   const reuse = (what) => (picture) => trigger("reuse", { id: picture.id, what });
   return {
     pictureURL, thumbnailURL, smallURL, ask, words, star, remove, restore, download,
-    toImage: send("image_to_image"), toMask: send("inpaint"), vary: (picture) => trigger("vary", { id: picture.id }),
+    toImage: send("image_to_image"), toMask: send("inpaint"), vary: (picture) => trigger("vary", { id: picture.id, how: "" }),
+    varySubtle: (picture) => trigger("vary", { id: picture.id, how: "subtle" }),
+    varyStrong: (picture) => trigger("vary", { id: picture.id, how: "strong" }),
+    enlarge: (picture, scale, upscaler) => trigger("enlarge", { id: picture.id, scale, upscaler }),
     reusePrompt: reuse("prompt"), reuseSeed: reuse("seed"), reuseAll: reuse("everything"), remix: reuse("remix"),
   };
 };

@@ -11,7 +11,7 @@ reverie.easel = (element, props, watch) => {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const paint = context.createPattern(stripes(), "repeat");
   const size = part("size");
-  let tool = "brush", last = null, history = [], shownPicture = null, committed = "";
+  let tool = "brush", last = null, history = [], shownPicture = null, committed = "", loading = false;
 
   // Violet and white in turn can be told from any picture; to the server both are opaque, and so the same.
   function stripes() {
@@ -142,14 +142,16 @@ reverie.easel = (element, props, watch) => {
     frame.hidden = !next;
     empty.hidden = Boolean(next);
     element.querySelector(".easel")?.classList.toggle("blank", !next);
+    loading = Boolean(next);
     if (!next) { canvas.width = canvas.width; history = []; if (!opened) commit(); return; }
     picture.onload = () => {
+      loading = false;
       const scale = LONG_SIDE / Math.max(picture.naturalWidth, picture.naturalHeight);
       const width = Math.max(1, Math.round(picture.naturalWidth * scale)), height = Math.max(1, Math.round(picture.naturalHeight * scale));
       frame.style.setProperty("--ratio", `${width} / ${height}`);
       frame.style.setProperty("--shape", width / height);
       if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; history = []; }
-      const mask = opened && kept(next);
+      const mask = given() || (opened && kept(next));
       if (mask) draw(mask); else commit();
     };
     picture.src = reverie.url(next);
@@ -168,9 +170,11 @@ reverie.easel = (element, props, watch) => {
     };
     mask.src = address;
   }
-  // A mask from elsewhere (an uploaded one) is laid on the easel, to be seen and worked on like a painted one.
+  // A mask from elsewhere (an uploaded one) is laid on the easel, to be seen and worked on like a painted one; one that
+  // comes with its picture is laid once that is here.
+  const given = () => (props.value && props.value !== committed ? props.value : "");
   function lay() {
-    if (props.value && props.value !== committed) draw(props.value);
+    if (given() && !loading && (props.picture || "") === shownPicture) draw(props.value);
   }
   watch("picture", load);
   watch("value", lay);

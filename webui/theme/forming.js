@@ -20,6 +20,8 @@ reverie.forming = (live, trigger, smallURL) => {
 
   function makeRow(job) {
     const title = el("p.row-prompt", {}, job.prompt);
+    const series = reverie.editWords(job.edit);
+    if (series.includes(" of ")) title.prepend(el("span.series", {}, series), " ");
     const note = el("p.row-note");
     const bar = el("div.bar", { role: "progressbar", "aria-label": "Progress", "aria-valuemin": "0", "aria-valuemax": "100" }, el("i"));
     const tiles = el("div.tiles", { style: tileShape(job) });

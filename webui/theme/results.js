@@ -5,6 +5,7 @@ reverie.results = (element, trigger, props, watch) => {
   const part = (name) => element.querySelector(`[data-part="${name}"]`);
   const live = part("live"), welcome = part("welcome"), shelfBar = part("shelf"), nothing = part("nothing");
   const told = new Set(); // jobs whose end has been dealt with
+  const going = new Set(); // series that have not ended
   let spoken = 0, expected = null;
 
   // The same studio in another tab: what changes here shows there, too.
@@ -57,7 +58,15 @@ reverie.results = (element, trigger, props, watch) => {
     }
     // Jobs that ended while this page was not listening, or before it began to.
     for (const job of message.ended) if (forming.has(job.id) || job.id === expected) endJob(job);
-    document.body.classList.toggle("dreaming", active.length > 0);
+    for (const series of message.series ?? []) {
+      if (series.state === "running") { going.add(series.id); continue; }
+      if (told.has(series.id)) continue;
+      told.add(series.id);
+      going.delete(series.id);
+      if (series.notice) reverie.notice(series.notice);
+      loadNewest(); // its end may have made one more picture
+    }
+    document.body.classList.toggle("dreaming", active.length + going.size > 0);
     document.title = active.length ? `Dreaming… · Reverie` : "Reverie";
     if (words && Date.now() - spoken > 5000) { spoken = Date.now(); say(words); }
     tidy();

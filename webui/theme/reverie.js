@@ -29,6 +29,7 @@ window.reverie = (() => {
     search: "M11 5a6 6 0 1 0 0 12 6 6 0 0 0 0-12M15.500 15.500 20 20",
     check: "M5 12.500l4.500 4.500L19 7.500",
     prove: "M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6zM8.500 11.500l2.500 2.500 4.500-5",
+    larger: "M4 10V4h6M20 14v6h-6M4 4l7 7M20 20l-7-7",
     more: "M6 12h.01M12 12h.01M18 12h.01",
   };
 
@@ -108,6 +109,17 @@ window.reverie = (() => {
     })();
   }
 
+  const EDITS = { image_to_image: "Image to image", inpaint: "Inpainting", variation: "Variation", grid: "Grid",
+    grid_sheet: "Grid sheet", loopback: "Loopback", files: "Files", prompt_matrix: "Prompt matrix", prompt_list: "Prompts from a list",
+    upscale: "Upscaled", vary_subtle: "Subtle variation", vary_strong: "Strong variation", outpaint: "Outpainting" };
+
+  // What was done to a picture, in words: "inpaint", or "grid 2/12" for one of a series.
+  function editWords(edit) {
+    const [kind, place] = (edit ?? "").split(" ");
+    const words = EDITS[kind] ?? kind.replaceAll("_", " ");
+    return place ? `${words} · ${place.replace("/", " of ")}` : words;
+  }
+
   function say(sentence) {
     const live = find("announcer");
     if (live && live.textContent !== sentence) live.textContent = sentence;
@@ -140,5 +152,5 @@ window.reverie = (() => {
     if (!document.body.dataset.task) task("text_to_image");
   });
 
-  return { el, icon, iconButton, url, clock, find, press, task, restored, tileShape, showTask, say };
+  return { el, icon, iconButton, url, clock, find, press, task, restored, tileShape, showTask, editWords, say };
 })();

@@ -3,10 +3,8 @@ reverie.tiles = (deeds, chosen, open) => {
   "use strict";
   const { el, icon, iconButton, tileShape } = reverie;
 
-  const EDITS = { image_to_image: "Image to image", inpaint: "Inpainted", variation: "Variations" };
-
   function pictureTile(row, picture) {
-    const image = el("img", { src: deeds.smallURL(picture), alt: row.prompt, loading: "lazy", draggable: "false",
+    const image = el("img", { src: deeds.smallURL(picture), alt: picture.prompt ?? row.prompt, loading: "lazy", draggable: "false",
       onerror: () => deeds.ask(`/reverie/row/${encodeURIComponent(picture.id)}`, undefined, picture.id) });
     const opener = el("button.open", { type: "button", "aria-label": `Open picture, seed ${picture.seed}`,
       onclick: (event) => (chosen.active() || event.shiftKey ? chosen.toggle(row, picture, event.shiftKey) : open(picture.id)) }, image);
@@ -40,7 +38,7 @@ reverie.tiles = (deeds, chosen, open) => {
       () => deeds.download(told.pictures));
     return el("article.row", { "data-row": told.key, "aria-label": told.prompt },
       el("header", {}, el("p.row-prompt", { title: told.prompt }, told.prompt), reuse,
-        el("p.row-note", {}, EDITS[first.edit] ? `${EDITS[first.edit]} · ` : "", el("time", { datetime: told.when }, clockTime(told.when))), save),
+        el("p.row-note", {}, told.edit ? `${reverie.editWords(told.edit)} · ` : "", el("time", { datetime: told.when }, clockTime(told.when))), save),
       el("div.tiles", { style: tileShape(first) }, ...told.pictures.map((picture) => pictureTile(told, picture))));
   }
 

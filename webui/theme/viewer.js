@@ -67,21 +67,19 @@ reverie.view = (id, feed, deeds, alone) => {
     reverie.view(small.id, feed, deeds, { row, picture: row.pictures[0] });
   }
 
-  const EDITS = { image_to_image: "Image to image", inpaint: "Inpainting", variation: "Variation" };
-
   async function lineage(place, { row, picture }) {
     if (!picture.kept) return;
     const told = await deeds.ask(`/reverie/lineage/${encodeURIComponent(picture.id)}`, undefined, picture.id);
     if (!told && !alone && !look(picture.id)) return close(); // its file is gone
     if (!told || now().picture !== picture) return;
-    const thumb = (small) => el("button.thumb", { type: "button", title: `${EDITS[small.edit] ?? ""} · seed ${small.seed}: ${small.prompt}`,
+    const thumb = (small) => el("button.thumb", { type: "button", title: `${reverie.editWords(small.edit)} · seed ${small.seed}: ${small.prompt}`,
       "aria-label": `Open picture, seed ${small.seed}`, onclick: () => openOther(small) }, el("img", { src: deeds.thumbnailURL(small.id), alt: small.prompt }));
     if (told.parent) {
       const both = async () => {
         const other = await deeds.ask(`/reverie/row/${encodeURIComponent(told.parent.id)}`);
         if (other) reverie.compare([{ row: other, picture: other.pictures[0] }, { row, picture }], deeds);
       };
-      place.append(el("h4", {}, `Made from${EDITS[picture.edit] ? ` (${EDITS[picture.edit].toLowerCase()})` : ""}`), el("div.thumbs", {}, thumb(told.parent),
+      place.append(el("h4", {}, `Made from${picture.edit ? ` (${reverie.editWords(picture.edit).toLowerCase()})` : ""}`), el("div.thumbs", {}, thumb(told.parent),
         el("button.chip", { type: "button", onclick: both }, icon("compare"), "Compare")));
     } else if (picture.parent) place.append(el("h4", {}, "Made from a picture that is no longer in the library"));
     if (told.children.length) place.append(el("h4", {}, "Led to"), el("div.thumbs", {}, ...told.children.map(thumb)));
@@ -105,7 +103,8 @@ reverie.view = (id, feed, deeds, alone) => {
   function show() {
     const { row, picture } = now();
     image.src = deeds.pictureURL(picture.id);
-    image.alt = row.prompt;
+    const prompt = picture.prompt ?? row.prompt, without = picture.negative_prompt ?? row.negative_prompt;
+    image.alt = prompt;
     const facts = Object.entries(picture.details).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(value))));
     const chip = (name, label, act, keep) => el("button.chip", { type: "button", onclick: () => { act(picture); if (!keep) close(); } }, icon(name), label);
     const starChip = el("button.chip.star", { type: "button", "aria-pressed": String(picture.starred), title: "F", onclick: star }, icon("star"), picture.starred ? "Starred" : "Star");
@@ -113,17 +112,19 @@ reverie.view = (id, feed, deeds, alone) => {
     const proveChip = el("button.chip", { type: "button", title: "Makes it once more from its recipe, and compares", onclick: () => prove(proveChip, verdict) }, icon("prove"), "Prove it");
     words.replaceChildren(
       picture.kept ? "" : el("p.viewer-unsaved", {}, "This picture is not saved: the disk did not take it. Download it, or it goes with the studio."),
-      el("p.viewer-prompt", {}, row.prompt),
-      row.negative_prompt ? el("p.viewer-negative", {}, `Without: ${row.negative_prompt}`) : "",
+      el("p.viewer-prompt", {}, prompt),
+      without ? el("p.viewer-negative", {}, `Without: ${without}`) : "",
       el("dl", {}, ...facts), origins,
       el("div.viewer-actions", {},
         starChip, chip("vary", "Variations", deeds.vary),
+        chip("vary", "Vary subtly", deeds.varySubtle), chip("vary", "Vary strongly", deeds.varyStrong),
+        picture.kept ? chip("larger", "Upscale…", () => reverie.enlarging(picture, deeds)) : "",
         chip("image", "Send to image to image", deeds.toImage), chip("mask", "Send to inpainting", deeds.toMask),
         chip("prompt", "Reuse prompt", deeds.reusePrompt), chip("seed", "Reuse seed", deeds.reuseSeed),
         chip("all", "Reuse everything", deeds.reuseAll), chip("vary", "Remix: all but the seed", deeds.remix),
         chip("download", "Download", () => deeds.download([picture]), true),
         chip("more", "Download as…", () => reverie.downloading([picture], deeds), true),
-        picture.kept ? proveChip : "",
+        picture.kept && picture.edit !== "grid_sheet" ? proveChip : "",
         el("button.chip.danger", { type: "button", title: "Delete", onclick: remove }, icon("trash"), "Delete")),
       verdict);
     lineage(origins, now());
