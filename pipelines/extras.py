@@ -62,13 +62,14 @@ def triggers(path: Path, metadata: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word[:LONGEST_TRIGGER] for word in clean if word))[:MOST_TRIGGERS]
 
 
-def find_extra(files: Sequence[ExtraFile], name: str, what: str) -> ExtraFile:
+def find_extra(files: Sequence[ExtraFile], name: str, what: str, always: str = "") -> ExtraFile:
     """Gives the one that a name means: by id, by the file's name with or without ending, or in other case.
 
     Args:
         files: Those there are.
         name: The name.
         what: What they are, for the sentence: ``LoRA``.
+        always: One that needs no file, if any.
 
     Raises:
         ModelError: None or several are meant, or the one cannot be used; the sentence names the nearest.
@@ -86,7 +87,8 @@ def find_extra(files: Sequence[ExtraFile], name: str, what: str) -> ExtraFile:
         if candidates:
             several = " and ".join(repr(file.id) for file in candidates[:3])
             raise ModelError(f"{what} {name[:80]!r} is the name of several files; say {several}.")
-    near = difflib.get_close_matches(plain[:200], [file.id for file in files], n=1, cutoff=0.0)
+    there = [*(file.id for file in files), *([always] if always else [])]
+    near = difflib.get_close_matches(plain[:200], there, n=1, cutoff=0.0)
     way_out = f"use {near[0]!r}, or add" if near else "there is none yet; add"
     raise ModelError(f"{what} {name[:80]!r} is not installed; {way_out} its file to a folder of --models-dir.")
 

@@ -120,7 +120,7 @@ class Catalogue:
         Raises:
             ModelError: There is none; the sentence names the nearest.
         """
-        return find_extra(self.upscalers(), name, "Upscaler")
+        return find_extra(self.upscalers(), name, "Upscaler", "Lanczos")
 
     def refresh(self) -> None:
         """Looks at the folders anew at the next question, also at files that were written over in place."""
@@ -206,8 +206,7 @@ class Catalogue:
 
     def family_name(self, info: ModelInfo) -> str:
         """The name of a model's family for people; empty where it is not known."""
-        known = self._families.get(info.family)
-        return known.name if known is not None else ""
+        return self._families[info.family].name if info.family in self._families else ""
 
     def family(self, info: ModelInfo) -> Family:
         """The family a model belongs to.
@@ -232,7 +231,8 @@ class Catalogue:
         for info in self.refused():
             if info.id == model:
                 raise ModelError(info.problem)
-        near = difflib.get_close_matches(model[:200], known, n=1, cutoff=0.0)[0]
+        same = next((info for info in listing.models if model.lower() in (info.id.lower(), info.name.lower())), None)
+        near = same.id if same else difflib.get_close_matches(model[:200], known, n=1, cutoff=0.0)[0]
         raise ModelError(
             f"model is {model[:200]!r}, which is not installed; use {near!r}, or add its folder to --models-dir."
         )

@@ -115,15 +115,14 @@ def unbalanced(text: str, parameter: str = "prompt") -> str | None:
         elif closed:
             place = found.end()
             return (
-                f"{parameter} has a {token[-1]!r} at character {place} that nothing opens, so it is read as text; open "
+                f"{parameter} has a {token[-1]!r} at character {place} that nothing opens; open "
                 f"one before it, or write \\{token[-1]} for the sign itself."
             )
     for bracket, places in opened.items():
         if places:
-            does = "stronger" if bracket == "(" else "weaker"
             return (
-                f"{parameter} has a {bracket!r} at character {places[-1] + 1} that is never closed, so all after it is "
-                f"{does}; close it, or write \\{bracket} for the sign itself."
+                f"{parameter} has a {bracket!r} at character {places[-1] + 1} that is never closed; "
+                f"close it, or write \\{bracket} for the sign itself."
             )
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 from typing import Any, Final
@@ -75,10 +76,9 @@ def _line(line: str, number: int) -> dict[str, Any]:
         name = told[place].removeprefix("--").replace("-", "_").lower()
         field = _FIELDS.get(name) if told[place].startswith("--") else None
         if field is None:
-            known = ", ".join(f"--{one}" for one in sorted(_FIELDS))
-            raise InvalidRequest(
-                "prompt", f"line {number} has {told[place][:40]!r}, which is no flag; the flags are {known}."
-            )
+            near = difflib.get_close_matches(name, _FIELDS, n=1)
+            way_out = f"use --{near[0]}" if near else "use one such as --steps, --seed or --sampler"
+            raise InvalidRequest("prompt", f"line {number} has {told[place][:40]!r}, which is no flag; {way_out}.")
         values, place = _values(told, place + 1)
         if not values:
             raise InvalidRequest("prompt", f"line {number} has --{name} without a value; give one after it.")

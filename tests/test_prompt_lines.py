@@ -54,7 +54,7 @@ def test_the_fields_make_a_request() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a\nb --colour red", "line 2 has '--colour', which is no flag; the flags are --batch_size, "),
+        ("a\nb --colour red", "line 2 has '--colour', which is no flag; use one such as --steps, --seed"),
         ("a --seed", "line 1 has --seed without a value; give one after it"),
         ("a --seed five", "line 1 has seed 'five', which is no whole number"),
         ("a --steps 2.5", "no whole number"),

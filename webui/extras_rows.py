@@ -13,6 +13,7 @@ from pipelines.lora_tags import LARGEST_WEIGHT, MOST_ROWS
 
 from .controls import slider
 from .extras_form import NAMES, SWITCHES, WEIGHTS, lora_choices, loras_of, refiner_choices, vae_choices
+from .menus import Menu
 from .wording import LABELS
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class ExtrasRows:
         section: Holds the rows; the page's script shows a row once the one before has a LoRA.
         refining: Holds the refiner's menu and slider.
         nothing: Says how to have any, where there are none.
+        vae_box: Holds the VAE menu.
     """
 
     fields: dict[str, Any]
@@ -43,17 +45,18 @@ class ExtrasRows:
     section: gr.Column
     refining: gr.Column
     nothing: gr.HTML
+    vae_box: gr.Column
 
 
 def lay_out_extras(studio: Studio, first: Mapping[str, Any]) -> ExtrasRows:
     """Lays them out; hidden where there is nothing to choose from."""
     loras, vaes = lora_choices(studio), vae_choices(studio)
-    fields: dict[str, Any] = {
-        "vae": gr.Dropdown(vaes, value=first["vae"], label=LABELS["vae"], elem_id="vae", visible=_shown(len(vaes) > 1))
-    }
+    fields: dict[str, Any] = {}
+    with gr.Column(elem_id="vae-box", visible=len(vaes) > 1) as vae_box:
+        fields["vae"] = Menu(vaes, value=first["vae"], label=LABELS["vae"], elem_id="vae")
     refiners = refiner_choices(studio)
     with gr.Column(elem_id="refining", visible=len(refiners) > 1) as refining:
-        fields["refiner"] = gr.Dropdown(refiners, value=first["refiner"], label=LABELS["refiner"], elem_id="refiner")
+        fields["refiner"] = Menu(refiners, value=first["refiner"], label=LABELS["refiner"], elem_id="refiner")
         fields["refiner_switch"] = slider("refiner_switch", first["refiner_switch"], step=0.05)
     words = []
     with gr.Column(elem_id="loras", visible=len(loras) > 1) as section:
@@ -62,7 +65,7 @@ def lay_out_extras(studio: Studio, first: Mapping[str, Any]) -> ExtrasRows:
                 name, weight, switch = NAMES[number], WEIGHTS[number], SWITCHES[number]
                 label = LABELS["loras"] if number == 0 else f"{LABELS['loras']} {number + 1}"
                 with gr.Row(elem_classes=["lora-head"]):
-                    fields[name] = gr.Dropdown(loras, value=first[name], label=label, elem_id=name, scale=1)
+                    fields[name] = Menu(loras, value=first[name], label=label, elem_id=name, scale=1)
                     fields[switch] = gr.Checkbox(
                         first[switch], label="On", elem_id=switch, container=False, min_width=0, scale=0
                     )
@@ -77,7 +80,7 @@ def lay_out_extras(studio: Studio, first: Mapping[str, Any]) -> ExtrasRows:
                 )
                 words.append(gr.HTML("", elem_classes=["lora-words"], padding=False, apply_default_css=False))
     nothing = gr.HTML(NONE_YET, elem_id="extras-none", padding=False, visible=_shown(len(loras) + len(vaes) == 2))
-    return ExtrasRows(fields, tuple(words), section, refining, nothing)
+    return ExtrasRows(fields, tuple(words), section, refining, nothing, vae_box)
 
 
 def wire_extras(studio: Studio, page: gr.Blocks, rows: ExtrasRows) -> None:
@@ -95,13 +98,14 @@ def wire_extras(studio: Studio, page: gr.Blocks, rows: ExtrasRows) -> None:
             gr.update(visible=len(refiners) > 1),
             gr.update(choices=refiners),
             gr.update(visible=_shown(len(loras) + len(vaes) == 2)),
-            gr.update(choices=vaes, visible=_shown(len(vaes) > 1)),
+            gr.update(choices=vaes),
+            gr.update(visible=len(vaes) > 1),
             *(gr.update(choices=loras) for _ in NAMES),
         ]
 
     show = "(...chosen) => reverie.loraRows(chosen)"
     gr.on([name.change for name in names], words, names, list(rows.words), js=show, **PRIVATE)
-    sections = [rows.section, rows.refining, rows.fields["refiner"], rows.nothing, rows.fields["vae"]]
+    sections = [rows.section, rows.refining, rows.fields["refiner"], rows.nothing, rows.fields["vae"], rows.vae_box]
     switch = "(chosen) => { document.getElementById('refining')?.classList.toggle('used', Boolean(chosen)); }"
     rows.fields["refiner"].change(None, rows.fields["refiner"], js=switch, **PRIVATE)
     page.load(refresh, None, [*sections, *names], **PRIVATE)

@@ -98,7 +98,7 @@ def _grouped(pictures: Iterable[SavedPicture]) -> list[list[SavedPicture]]:
             rows[-1].append(picture)
             last = ()
             continue
-        told = {name: value for name, value in recipe_fields(picture).items() if name != "seed"}
+        told = {name: value for name, value in recipe_fields(picture).items() if name not in ("seed", "variation_seed")}
         same: tuple[object, ...] = (
             repr(sorted(told.items(), key=str)),
             picture.width,
@@ -106,14 +106,21 @@ def _grouped(pictures: Iterable[SavedPicture]) -> list[list[SavedPicture]]:
             picture.parent,
             picture.style,
         )
-        seeds = [one.seed for one in rows[-1]] if rows and same == last else []
-        span = max([picture.seed, *seeds]) - min([picture.seed, *seeds])
-        if seeds and span < MOST_IN_A_REQUEST and picture.seed not in seeds:
+        own = _seed_of(picture)
+        seeds = [_seed_of(one) for one in rows[-1]] if rows and same == last else []
+        span = max([own, *seeds]) - min([own, *seeds])
+        if seeds and span < MOST_IN_A_REQUEST and own not in seeds:
             rows[-1].append(picture)
         else:
             rows.append([picture])
         last = same
     return [sorted(row, key=lambda one: (place_in_series(one)[2], one.seed)) for row in rows]
+
+
+def _seed_of(picture: SavedPicture) -> int:
+    """What differs from picture to picture of a request: the seed, or the seed that it leans towards."""
+    varied = recipe_fields(picture).get("variation_seed")
+    return varied if isinstance(varied, int) else picture.seed
 
 
 def _unsaved(studio: Studio, owner: str) -> list[SavedPicture]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 from gradio.processing_utils import save_pil_to_cache
+from PIL import Image, ImageChops
 
 from pipelines.errors import InvalidRequest
 from pipelines.outpainting import GrownCanvas, grow_canvas
@@ -16,7 +17,7 @@ from pipelines.request import InpaintRequest, limits
 
 from .controls import whole
 from .dreaming import PRIVATE, SPEAKING
-from .masks import as_painted
+from .masks import as_painted, brushed_mask
 from .saying import say
 from .sizes import LIKE_PICTURE
 from .source import PICTURE_NAME, read_source
@@ -98,6 +99,21 @@ def grown(image: Any, asked: Mapping[str, object], seam: object) -> GrownCanvas:
     return grow_canvas(image, **sides, seam=width)
 
 
+def with_mask(canvas: GrownCanvas, mask: object, size: tuple[int, int]) -> GrownCanvas:
+    """The same with what was painted on the easel before, at its place in the larger picture.
+
+    Args:
+        canvas: From :func:`grown`.
+        mask: The easel's value; empty = nothing was painted.
+        size: Width and height of the picture before.
+    """
+    if not mask:
+        return canvas
+    before = Image.new("L", canvas.image.size, 0)
+    before.paste(brushed_mask(mask, size), canvas.corner)
+    return replace(canvas, mask_image=ImageChops.lighter(canvas.mask_image, before))
+
+
 def size_choice(size: tuple[int, int], model: ModelInfo) -> str:
     """What the size control says of a grown picture: its own size, so that the old pixels stay as they are, where the
     model can well paint that; else the usual one.
@@ -115,9 +131,11 @@ def wire_growing(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.Stat
     places = [*source_places(panel, easel, original), fields["mask_blur"], size_of_picture, rows.grown]
     places += rows.sides.values()
 
-    def grow(path: str | None, model: object, softness: object, *numbers: object) -> list[Any]:
+    def grow(path: str | None, model: object, softness: object, mask: object, *numbers: object) -> list[Any]:
         try:
-            canvas = grown(read_source(path), dict(zip(SIDES, numbers, strict=True)), softness)
+            image = read_source(path)
+            canvas = grown(image, dict(zip(SIDES, numbers, strict=True)), softness)
+            canvas = with_mask(canvas, mask, image.size)
             cache = source.GRADIO_CACHE
             name = PICTURE_NAME.removesuffix(".png")
             file = save_pil_to_cache(canvas.image, cache, name=name, format="png")
@@ -133,6 +151,6 @@ def wire_growing(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.Stat
         say("The new room is masked; press Dream to paint it, or brush on first.", friendly=True)
         return [*shown, canvas.seam, size, shown[0] if size != LIKE_PICTURE else "", *[0] * len(SIDES)]
 
-    asked = [source, fields["model"], fields["mask_blur"], *rows.sides.values()]
+    asked = [source, fields["model"], fields["mask_blur"], easel, *rows.sides.values()]
     rows.button.click(grow, asked, places, **SPEAKING)
     source.change(None, [source, size_of_picture, rows.grown], [size_of_picture, rows.grown], js=ANOTHER, **PRIVATE)

@@ -11,6 +11,8 @@ from .models_told import TASKS
 from .wording import LABELS
 
 if TYPE_CHECKING:
+    from pipelines.models import ModelInfo
+
     from .studio import Studio
 
 SETTINGS: Final = ("num_inference_steps", "guidance_scale", "sampler", "schedule")
@@ -36,6 +38,8 @@ def settings_for(studio: Studio, model_id: str, before: str, values: Mapping[str
     Returns:
         The settings by name, and the note as HTML.
     """
+    if before == model_id:
+        return {name: values[name] for name in SETTINGS}, _note(studio, model_id, model_values(studio, model_id), [])
     suits, suited = model_values(studio, model_id), model_values(studio, before)
     own = [name for name in SHOWN if not _same(values[name], suited[name])]
     if "sampler" in own and not _allowed(studio, model_id, str(values["sampler"])):
@@ -47,6 +51,18 @@ def settings_for(studio: Studio, model_id: str, before: str, values: Mapping[str
         own.remove("schedule")  # a schedule belongs to its sampler
     kept = {name: values[name] if name in own else suits[name] for name in SETTINGS}
     return kept, _note(studio, model_id, suits, own)
+
+
+def model_choices(studio: Studio) -> list[tuple[str, str]]:
+    """What the model menu offers: label and value; those that cannot paint from words say what they can."""
+    return [(_named(info), info.id) for info in studio.models.values()]
+
+
+def _named(info: ModelInfo) -> str:
+    if "text_to_image" in info.tasks:
+        return info.name
+    able = [words for task, words in TASKS.items() if task in info.tasks]
+    return f"{info.name} · {' and '.join(able).lower()} only" if able else info.name
 
 
 def lacking_notes(studio: Studio, model_id: object) -> str:

@@ -17,7 +17,8 @@ from .extras_rows import ExtrasRows, lay_out_extras
 from .form import first_values
 from .grid_form import first_many
 from .grid_rows import GridRows, lay_out_grid
-from .model_menu import lacking_notes
+from .menus import Menu
+from .model_menu import lacking_notes, model_choices
 from .picture_info import TAB, TITLE, PictureInfo, lay_out_picture_info
 from .plain_controls import lay_out_section
 from .plain_fields import FOR_ALL, FOR_PICTURES
@@ -148,8 +149,8 @@ def lay_out_panel(studio: Studio) -> Panel:
             fields["seed"] = gr.Textbox(label=LABELS["seed"], placeholder="Auto", max_lines=1, elem_id="seed", scale=1)
             random_seed = gr.Button("Auto", elem_id="random-seed", size="sm", min_width=0, scale=0)
             last_seed = gr.Button("Reuse last", elem_id="last-seed", size="sm", min_width=0, scale=0)
-        fields["model"] = gr.Dropdown(
-            [(info.name, info.id) for info in studio.models.values()],
+        fields["model"] = Menu(
+            model_choices(studio),
             value=first["model"],
             label=LABELS["model"],
             elem_id="model",
@@ -158,10 +159,10 @@ def lay_out_panel(studio: Studio) -> Panel:
         model_before = gr.Textbox("", visible="hidden", elem_id="model-before")
         extras = lay_out_extras(studio, first)
         fields |= extras.fields
-        fields["sampler"] = gr.Dropdown(
+        fields["sampler"] = Menu(
             sampler_choices(), value=first["sampler"], label=LABELS["scheduler"], elem_id="scheduler"
         )
-        fields["schedule"] = gr.Dropdown(
+        fields["schedule"] = Menu(
             schedule_choices(first["sampler"]), value=first["schedule"], label="Noise schedule", elem_id="schedule"
         )
         for section in FOR_ALL:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from pipelines.errors import InvalidRequest
 from pipelines.samplers import find_sampler, sampler_choices
 from pipelines.upscaling.names import LATENT, RESAMPLING
 
@@ -13,6 +14,7 @@ from .controls import whole
 from .library.foreign_more import usable
 from .plain_fields import BY_NAME, PLAIN, PlainField, fields_of
 from .plain_requests import default_of
+from .typed_seed import seed_of
 
 if TYPE_CHECKING:
     from .studio import Studio
@@ -108,6 +110,9 @@ def _shown(name: str, value: Any) -> Any:
 
 def _asked(field: PlainField, value: Any) -> Any:
     """A control's value as the request takes it; what is no number stays as it was typed, for the request to refuse."""
+    if field.name == "variation_seed" and isinstance(value, str):
+        with suppress(InvalidRequest):
+            return seed_of(value)
     if field.control == "number" and isinstance(value, str):
         with suppress(ValueError):
             return whole(float(value[:LONGEST_NUMBER].strip().replace(",", ".")))

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from .flags import Parser
+from .refusal import CannotStart
+
+SMALLEST: Final = 1.05
+LARGEST: Final = 8.0
 
 PROMPT: Final = "an enlarged picture"
 """Nothing is painted, and a recipe has to say something."""
@@ -31,5 +35,7 @@ def as_generate(arguments: Sequence[str]) -> list[str]:
         "--upscaler", default="Lanczos", metavar="NAME", help="Lanczos, Bicubic, Nearest, or an ESRGAN file's name."
     )
     said, more = parser.parse_known_args(list(arguments))
+    if not SMALLEST <= said.by <= LARGEST:
+        raise CannotStart(f"--by is {said.by:g}; give a number from {SMALLEST:g} to {LARGEST:g}.")
     enlarged = ["--image", said.file, "--strength", "0", "--tile-scale", f"{said.by:g}"]
     return [PROMPT, *enlarged, "--tile-upscaler", said.upscaler, *more]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .studio import Studio
 
 
+HALF: Final = 0.5
+
 Grade = Literal["subtle", "strong"]
 
 GRADES: Final[Mapping[str, tuple[float, float]]] = {"subtle": (0.15, 75.0), "strong": (0.5, 35.0)}
@@ -73,10 +75,13 @@ def graded(studio: Studio, picture: SavedPicture, recipe: Recipe | None, grade: 
     """
     lean, kept = GRADES[grade]
     from_words = recipe is not None and recipe.task == "text_to_image" and picture.edit != SHEET
-    if not from_words or (recipe is not None and recipe.request.get("variation_strength")):
+    if not from_words or recipe is None:
         return variations(studio, picture, recipe, kept)
     values = {**first_values(studio), **reused(studio, picture, "everything", recipe)}
-    values |= {"variation_strength": lean, "variation_seed": None}
+    leant, towards = recipe.request.get("variation_strength"), recipe.request.get("variation_seed")
+    if isinstance(leant, float) and leant > HALF and isinstance(towards, int):
+        values["seed"] = str(towards)  # nearer to this one's noise than to the seed's
+    values |= {"variation_strength": lean, "variation_seed": ""}
     return text_to_image.make_request(studio, values)
 
 
