@@ -13,10 +13,9 @@ noise up to it.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
-from .own_scheduler import NOTHING, OwnScheduler, Solver, ancestral
+from .own_scheduler import NOTHING, OwnScheduler, Solver, ancestral, halved
 from .sigma_schedules import Levels
 
 
@@ -30,11 +29,7 @@ class DPMSolver2SAncestralScheduler(OwnScheduler):
 
     def plan(self, levels: Levels) -> Levels:
         """Level, halfway to where the step goes down to, level, halfway, …, level."""
-        down, _ = ancestral(levels[:-1], levels[1:], self.config.eta)
-        sigmas = np.empty(2 * len(levels) - 1)
-        sigmas[0::2] = levels
-        sigmas[1::2] = np.sqrt(levels[:-1] * down)
-        return sigmas
+        return halved(levels, self.config.eta)
 
     def solve(self, first: int) -> Solver:
         """See the head of this file."""

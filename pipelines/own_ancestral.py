@@ -6,10 +6,9 @@ down below the next level and adds fresh noise up to it: see :func:`~pipelines.o
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
-from .own_scheduler import NOTHING, OwnScheduler, Solver, ancestral
+from .own_scheduler import NOTHING, OwnScheduler, Solver, ancestral, halved
 from .sigma_schedules import Levels
 
 
@@ -35,11 +34,7 @@ class AncestralDPM2Scheduler(OwnScheduler):
 
     def plan(self, levels: Levels) -> Levels:
         """Level, halfway to σ_down, level, …, level."""
-        down, _ = ancestral(levels[:-1], levels[1:], self.config.eta)
-        sigmas = np.empty(2 * len(levels) - 1)
-        sigmas[0::2] = levels
-        sigmas[1::2] = np.sqrt(levels[:-1] * down)
-        return sigmas
+        return halved(levels, self.config.eta)
 
     def solve(self, first: int) -> Solver:
         """X = x + (σ_down - σ)·(dx/dσ halfway) + σ_up·noise."""

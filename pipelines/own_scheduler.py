@@ -260,6 +260,20 @@ class OwnScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # no typ
         return self.order * int(distances[0 :: self.order].argmin())
 
 
+def halved(levels: Levels, eta: float) -> Levels:
+    """Puts a level between each two: halfway, in the logarithm, to where an ancestral step goes down to.
+
+    Args:
+        levels: Noise levels, falling.
+        eta: How much of the noise is renewed.
+    """
+    down, _ = ancestral(levels[:-1], levels[1:], eta)
+    sigmas = np.empty(2 * len(levels) - 1)
+    sigmas[0::2] = levels
+    sigmas[1::2] = np.sqrt(levels[:-1] * down)
+    return sigmas
+
+
 def ancestral(sigma: Any, following: Any, eta: float) -> tuple[Any, Any]:
     """How far down to go and how much noise to add (Song et al. 2021, appendix F): numbers or arrays.
 

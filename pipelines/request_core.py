@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from typing_extensions import Self
 
 from .lora_tags import MOST_ROWS, LoraUse, parse_use, read_tags
+from .prompt_syntax import PromptSyntax
 
 Task = Literal["text_to_image", "image_to_image", "inpaint"]
 
@@ -64,7 +65,7 @@ class CoreFields(BaseModel):
     height: Side | None = None
     num_images_per_prompt: Annotated[int, Field(ge=1, le=10)] = 1
     model: str | None = None
-    prompt_syntax: Literal["a1111", "weighted", "dream_studio", "plain"] = "a1111"
+    prompt_syntax: PromptSyntax = "a1111"
     loras: tuple[LoraUse, ...] = ()
     vae: FileName | None = None
     refiner: FileName | None = None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
+from pipelines.errors import InvalidRequest
 from pipelines.events import GenerationEvent, ImageFinished
 from pipelines.framing import frame_for
 from pipelines.loading import LoadedModel
@@ -83,6 +85,14 @@ def bare(
 def differs(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
     """Whether any number does."""
     return bool((one != other).any())
+
+
+def assert_refused(manager: PipelineManager, task: str, values: dict[str, Any], sentence: str) -> None:
+    """A request is refused in one sentence that begins with its first field."""
+    with pytest.raises(InvalidRequest, match=sentence) as refused:
+        ask(manager, task, **values)
+    assert refused.value.parameter == next(iter(values))
+    assert str(refused.value).endswith(".")
 
 
 def generator_for(seed: int) -> torch.Generator:

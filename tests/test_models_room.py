@@ -173,6 +173,16 @@ def test_what_a_person_has_set_is_kept_and_said(studio: Studio) -> None:
     assert (values["sampler"], values["schedule"]) == ("DDIM", "DDIM") and "sampler" in note
 
 
+def test_a_model_chosen_a_second_time_keeps_nothing_that_nobody_set(studio: Studio) -> None:
+    """A menu that is opened and closed tells its value again, and the page the model that was there before it."""
+    untouched = given(studio, "works")
+    values, note = settings_for(studio, "works", "starter", untouched)
+    assert values == {name: untouched[name] for name in SETTINGS} and "Kept" not in note
+    own = given(studio, "works", guidance_scale=9.0)
+    values, note = settings_for(studio, "works", "starter", own)
+    assert values["guidance_scale"] == 9 and "Kept as you set it: prompt strength." in note
+
+
 def test_without_a_model_before_the_first_one_counts(studio: Studio) -> None:
     values, _ = settings_for(studio, "works", "", given(studio, "starter"))
     assert values["num_inference_steps"] == 25

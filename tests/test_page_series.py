@@ -45,6 +45,12 @@ def rows(page: Page, words: str) -> Locator:
     return page.locator("article.row[data-row]", has=page.locator(".row-note", has_text=re.compile(words)))
 
 
+def forming(page: Page, words: str) -> Locator:
+    """Rows still forming whose prompt line says the words: for a moment a finished row stays beside the next one."""
+    said = page.locator(".row-prompt", has_text=re.compile(words))
+    return page.locator("article.row.live", has=said)
+
+
 def opened(png: bytes) -> Image.Image:
     return Image.open(io.BytesIO(png))
 
@@ -62,11 +68,11 @@ def test_a_grid_is_counted_made_found_again_and_ends_in_a_sheet_with_its_recipe(
     choose(at, "grid_y", "Prompt S/R", "red, green")
     expect(at.locator("#grid-count")).to_have_text("4 pictures will be made.")
     at.locator("#dream").click()
-    expect(at.locator("article.row.live .series")).to_have_text("Grid · 2 of 4", timeout=120_000)
+    expect(forming(at, "Grid · 2 of 4")).to_have_count(1, timeout=120_000)
 
     open_page(at, studio)
 
-    expect(at.locator("article.row.live .series")).to_have_text(re.compile("Grid · [234] of 4"))
+    expect(forming(at, "Grid · [234] of 4").first).to_be_visible()
     expect(rows(at, "Grid sheet")).to_have_count(1, timeout=120_000)
     expect(at.locator("article.row.live")).to_have_count(0)
     cells = rows(at, "Grid ·").first.locator(".tile")
@@ -96,10 +102,10 @@ def test_stop_ends_the_rest_of_a_series(at: Page) -> None:
     at.locator("#prompt-lines textarea").fill(lines)
     expect(at.locator("#grid-count")).to_have_text("4 pictures will be made.")
     at.locator("#dream").click()
-    live = at.locator("article.row.live")
-    expect(live.locator(".row-prompt")).to_have_text("Prompts from a list · 2 of 4 second of many", timeout=120_000)
-    live.get_by_role("button", name="Stop").click()
-    expect(live).to_have_count(0)
+    second = forming(at, "Prompts from a list · 2 of 4 second of many")
+    expect(second).to_have_count(1, timeout=120_000)
+    second.get_by_role("button", name="Stop").click()
+    expect(at.locator("article.row.live")).to_have_count(0)
     expect(newest(at).locator(".row-prompt")).to_have_text("first of many")
     at.wait_for_function("!document.body.classList.contains('dreaming')")
     assert at.locator("article.row", has_text="third of many").count() == 0
@@ -113,8 +119,15 @@ def test_a_matrix_makes_every_combination_and_a_sheet(at: Page) -> None:
     before = rows(at, "Grid sheet").count()
     at.locator("#dream").click()
     expect(rows(at, "Grid sheet")).to_have_count(before + 1, timeout=120_000)
-    found = [image.get_attribute("alt") for image in rows(at, "Prompt matrix").first.locator(".tile img").all()]
-    assert found == ["a circle", "a circle, red", "a circle, large", "a circle, red, large"]
+    made = rows(at, "Prompt matrix").first.locator(".tile img")
+    expect(made).to_have_count(4)
+    told = [image.get_attribute("alt") for image in made.all()]
+    assert told == [
+        "a circle",
+        "a circle, red",
+        "a circle, large",
+        "a circle, red, large",
+    ]
 
 
 def test_a_picture_is_upscaled_and_varied_and_they_know_where_they_come_from(at: Page) -> None:

@@ -10,9 +10,9 @@ from pipelines.errors import InvalidRequest
 from pipelines.request import ImageToImageRequest, InpaintRequest, TextToImageRequest, limits
 from webui.library.foreign_more import MORE
 from webui.library.infotext_more import take_more, write_more
+from webui.library.request_fields import default_of, request_with
 from webui.plain_fields import PLAIN, WHOLE, PlainField, fields_of
-from webui.plain_form import PLAIN_NAMES, asked_plain, first_plain
-from webui.plain_requests import default_of, request_type
+from webui.plain_form import PLAIN_NAMES, TYPED, asked_plain, first_plain
 
 OTHERWISE = {
     *("prompt", "negative_prompt", "num_inference_steps", "guidance_scale", "scheduler", "seed", "width", "height"),
@@ -51,7 +51,7 @@ def test_an_untouched_form_asks_for_the_defaults(task: str) -> None:
 
 @pytest.mark.parametrize("field", PLAIN, ids=lambda field: field.name)
 def test_sliders_hold_the_default_and_menus_every_value(field: PlainField) -> None:
-    default, bounds = default_of(field.name), limits(request_type(field.name), field.name)
+    default, bounds = default_of(field.name), limits(request_with(field.name), field.name)
     if field.control == "slider":
         assert bounds["minimum"] <= default <= bounds["maximum"]
         assert ((default - bounds["minimum"]) / field.step) == pytest.approx(
@@ -59,13 +59,13 @@ def test_sliders_hold_the_default_and_menus_every_value(field: PlainField) -> No
         )
     if field.control == "menu":
         assert default in field.words
-    if field.control == "number":
+    if field.control in TYPED:
         assert default is None, "an empty control is the default"
 
 
 def test_whole_numbers_are_known_without_the_request() -> None:
-    numbers = [field for field in PLAIN if field.control in ("number", "slider")]
-    kinds = {field.name: str(request_type(field.name).model_fields[field.name].annotation) for field in numbers}
+    numbers = [field for field in PLAIN if field.control in (*TYPED, "slider")]
+    kinds = {field.name: str(request_with(field.name).model_fields[field.name].annotation) for field in numbers}
     assert {name for name, kind in kinds.items() if "int" in kind} == set(WHOLE)
 
 
@@ -73,7 +73,7 @@ def test_whole_numbers_are_known_without_the_request() -> None:
 def test_what_is_typed_is_what_is_asked(name: str) -> None:
     field = next(field for field in PLAIN if field.name == name)
     task = next(task for task in ("text_to_image", "image_to_image", "inpaint") if field in tuple(fields_of(task)))
-    typed = f"{OTHER[name]:g}" if field.control == "number" else OTHER[name]
+    typed = f"{OTHER[name]:g}" if field.control in TYPED else OTHER[name]
     assert asked_plain({name: typed}, task) == {name: OTHER[name]}
 
 

@@ -16,7 +16,7 @@ from pipelines.events import StepCompleted
 from pipelines.hires import second_pass
 from pipelines.manager import PipelineManager
 from pipelines.request import TextToImageRequest
-from tests.sampling import START, TASKS, ask, bare, differs, loaded, paint
+from tests.sampling import START, TASKS, ask, assert_refused, bare, differs, loaded, paint
 from tests.tiny_families import save_family
 
 
@@ -115,10 +115,7 @@ def test_a_sampler_that_arrives_early_ends_its_progress(manager: PipelineManager
 def test_what_cannot_be_is_one_sentence(
     manager: PipelineManager, task: str, values: dict[str, Any], sentence: str
 ) -> None:
-    with pytest.raises(InvalidRequest, match=sentence) as refused:
-        ask(manager, task, **values)
-    assert refused.value.parameter == next(iter(values))
-    assert str(refused.value).endswith(".")
+    assert_refused(manager, task, values, sentence)
 
 
 def test_tiling_refuses_what_paints_only_parts(manager: PipelineManager) -> None:

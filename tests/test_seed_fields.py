@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.errors import InvalidRequest
 from pipelines.events import GenerationStarted
 from pipelines.manager import PipelineManager
 from pipelines.noise import Lean, PictureNoise, Stream, noise_for, slerp
@@ -18,7 +17,7 @@ from pipelines.philox import PhiloxNormals
 from pipelines.request import LARGEST_SEED, TextToImageRequest
 from pipelines.seeds import PictureSeeds, portion_of, seeds_of, with_variation_seed
 from pipelines.starting_latents import encode
-from tests.sampling import START, TASKS, ask, bare, differs, finished, loaded, paint
+from tests.sampling import START, TASKS, ask, assert_refused, bare, differs, finished, loaded, paint
 from webui.job import Job
 from webui.library.owner_hash import OwnerKey
 from webui.library.recipe import write_recipe
@@ -210,6 +209,4 @@ def test_each_draw_leans_towards_the_same_draw_of_the_other_seed() -> None:
 def test_what_cannot_be_is_one_sentence(
     manager: PipelineManager, task: str, values: dict[str, Any], sentence: str
 ) -> None:
-    with pytest.raises(InvalidRequest, match=sentence) as refused:
-        ask(manager, task, **values)
-    assert refused.value.parameter == next(iter(values))
+    assert_refused(manager, task, values, sentence)

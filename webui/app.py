@@ -33,7 +33,7 @@ from .journal import Journal
 from .library.prove import machine_of
 from .library.store import Library
 from .memory import form_memory, gather_script, recall, recall_picture
-from .model_menu import SETTINGS, lacking_notes, model_choices, settings_for
+from .model_menu import SETTINGS, lacking_notes, settings_for
 from .own_styles import AllStyles
 from .owners import OwnerCookie
 from .panel import Panel, lay_out_panel
@@ -177,8 +177,7 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int
         wire_styles(studio, page, panel.styles, panel.fields["prompt"], panel.fields["negative_prompt"])
         _wire_tabs(panel)
         _wire_choices(studio, panel)
-        _wire_models(studio, page, panel)
-        wire_extras(studio, page, panel.extras)
+        wire_extras(studio, page, panel.extras, panel.fields["model"])
         _wire_memory(page, panel, easel, original)
         add_endpoints(studio)
     return page
@@ -239,11 +238,6 @@ def _wire_choices(studio: Studio, panel: Panel) -> None:
         queue=False, **PRIVATE,
     )  # fmt: skip
     fields["sampler"].input(choose_sampler, fields["sampler"], fields["schedule"], queue=False, **PRIVATE)
-
-
-def _wire_models(studio: Studio, page: Page, panel: Panel) -> None:
-    """A model that was added while the studio runs is in the menu the next time the page is opened."""
-    page.load(lambda: gr.update(choices=model_choices(studio)), None, panel.fields["model"], queue=False, **PRIVATE)
 
 
 def _stops(studio: Studio, model_id: object) -> list[Any]:

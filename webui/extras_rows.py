@@ -14,6 +14,7 @@ from pipelines.lora_tags import LARGEST_WEIGHT, MOST_ROWS
 from .controls import slider
 from .extras_form import NAMES, SWITCHES, WEIGHTS, lora_choices, loras_of, refiner_choices, vae_choices
 from .menus import Menu
+from .model_menu import model_choices
 from .wording import LABELS
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ def lay_out_extras(studio: Studio, first: Mapping[str, Any]) -> ExtrasRows:
     return ExtrasRows(fields, tuple(words), section, refining, nothing, vae_box)
 
 
-def wire_extras(studio: Studio, page: gr.Blocks, rows: ExtrasRows) -> None:
-    """Shows the words of the chosen LoRAs, and files that are new when the page is opened."""
+def wire_extras(studio: Studio, page: gr.Blocks, rows: ExtrasRows, model: gr.Dropdown) -> None:
+    """Shows the words of the chosen LoRAs, and files and models that are new when the page is opened."""
     names = [rows.fields[name] for name in NAMES]
 
     def words(*chosen: str) -> list[str]:
@@ -100,12 +101,21 @@ def wire_extras(studio: Studio, page: gr.Blocks, rows: ExtrasRows) -> None:
             gr.update(visible=_shown(len(loras) + len(vaes) == 2)),
             gr.update(choices=vaes),
             gr.update(visible=len(vaes) > 1),
+            gr.update(choices=model_choices(studio)),
             *(gr.update(choices=loras) for _ in NAMES),
         ]
 
     show = "(...chosen) => reverie.loraRows(chosen)"
     gr.on([name.change for name in names], words, names, list(rows.words), js=show, **PRIVATE)
-    sections = [rows.section, rows.refining, rows.fields["refiner"], rows.nothing, rows.fields["vae"], rows.vae_box]
+    sections = [
+        rows.section,
+        rows.refining,
+        rows.fields["refiner"],
+        rows.nothing,
+        rows.fields["vae"],
+        rows.vae_box,
+        model,
+    ]
     switch = "(chosen) => { document.getElementById('refining')?.classList.toggle('used', Boolean(chosen)); }"
     rows.fields["refiner"].change(None, rows.fields["refiner"], js=switch, **PRIVATE)
     page.load(refresh, None, [*sections, *names], **PRIVATE)

@@ -92,35 +92,31 @@ def _grouped(pictures: Iterable[SavedPicture]) -> list[list[SavedPicture]]:
     They need not have been finished in the order of their seeds. Those of one grid belong together, too.
     """
     rows: list[list[SavedPicture]] = []
+    own: dict[str, int] = {}
     last: tuple[object, ...] = ()
     for picture in pictures:
+        told = recipe_fields(picture)
+        own[picture.id] = told.get("variation_seed", picture.seed)  # what differs from picture to picture of a request
         if rows and follows(picture, rows[-1][-1]):
             rows[-1].append(picture)
             last = ()
             continue
-        told = {name: value for name, value in recipe_fields(picture).items() if name not in ("seed", "variation_seed")}
+        shared = {name: value for name, value in told.items() if name not in ("seed", "variation_seed")}
         same: tuple[object, ...] = (
-            repr(sorted(told.items(), key=str)),
+            repr(sorted(shared.items(), key=str)),
             picture.width,
             picture.height,
             picture.parent,
             picture.style,
         )
-        own = _seed_of(picture)
-        seeds = [_seed_of(one) for one in rows[-1]] if rows and same == last else []
-        span = max([own, *seeds]) - min([own, *seeds])
-        if seeds and span < MOST_IN_A_REQUEST and own not in seeds:
+        seeds = {own[one.id] for one in rows[-1]} if rows and same == last else set()
+        span = max({own[picture.id], *seeds}) - min({own[picture.id], *seeds})
+        if seeds and span < MOST_IN_A_REQUEST and own[picture.id] not in seeds:
             rows[-1].append(picture)
         else:
             rows.append([picture])
         last = same
-    return [sorted(row, key=lambda one: (place_in_series(one)[2], one.seed)) for row in rows]
-
-
-def _seed_of(picture: SavedPicture) -> int:
-    """What differs from picture to picture of a request: the seed, or the seed that it leans towards."""
-    varied = recipe_fields(picture).get("variation_seed")
-    return varied if isinstance(varied, int) else picture.seed
+    return [sorted(row, key=lambda one: (place_in_series(one)[2], own[one.id])) for row in rows]
 
 
 def _unsaved(studio: Studio, owner: str) -> list[SavedPicture]:

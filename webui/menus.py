@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABCMeta
 from typing import Any
 
 import gradio as gr
+
+from .unjudged import unjudged
 
 
 def _as_it_is(_component: gr.Dropdown, payload: Any) -> Any:
@@ -13,10 +14,5 @@ def _as_it_is(_component: gr.Dropdown, payload: Any) -> Any:
     return payload
 
 
-Menu: type[gr.Dropdown] = ABCMeta.__new__(
-    type(gr.Dropdown),  # around Gradio's own metaclass, which would write a .pyi file beside this one
-    "Dropdown",  # the name by which the page knows how to show it
-    (gr.Dropdown,),
-    {"__module__": __name__, "__doc__": "A ``gr.Dropdown`` that refuses nothing.", "preprocess": _as_it_is},
-)
+Menu: type[gr.Dropdown] = unjudged(gr.Dropdown, _as_it_is, "A ``gr.Dropdown`` that refuses nothing.")
 """A ``gr.Dropdown`` whose value reaches us whatever its choices are by then; the answer is a sentence."""

@@ -27,7 +27,8 @@ SHOWN: Final[Mapping[str, str]] = {
 def settings_for(studio: Studio, model_id: str, before: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """The settings after another model was chosen, and a note that says what has happened to them.
 
-    A setting that stands where the model before had put it follows the new one; any other is somebody's own.
+    A setting that stands where the model before had put it follows the new one, and where the new one puts it there is
+    nothing to be kept; any other is somebody's own.
 
     Args:
         studio: Whose models they are.
@@ -38,10 +39,8 @@ def settings_for(studio: Studio, model_id: str, before: str, values: Mapping[str
     Returns:
         The settings by name, and the note as HTML.
     """
-    if before == model_id:
-        return {name: values[name] for name in SETTINGS}, _note(studio, model_id, model_values(studio, model_id), [])
     suits, suited = model_values(studio, model_id), model_values(studio, before)
-    own = [name for name in SHOWN if not _same(values[name], suited[name])]
+    own = [name for name in SHOWN if not any(_same(values[name], one[name]) for one in (suited, suits))]
     if "sampler" in own and not _allowed(studio, model_id, str(values["sampler"])):
         own.remove("sampler")  # it cannot be kept
         values = {**values, "sampler": suits["sampler"], "schedule": suited["schedule"]}

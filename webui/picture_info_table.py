@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from .controls import image_strength_of
+from .library.request_fields import default_of
 from .plain_fields import BY_NAME
 from .plain_form import plain_words
-from .plain_requests import default_of
 from .tabs import image_to_image, inpaint, text_to_image
 from .wording import LABELS, sampler_words
 

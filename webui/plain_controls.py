@@ -9,9 +9,9 @@ import gradio as gr
 
 from pipelines.request import limits
 
+from .library.request_fields import request_with
 from .plain_fields import ONLY_FOR, PLAIN, SECTIONS, PlainField, Section
-from .plain_form import choices
-from .plain_requests import request_type
+from .plain_form import TYPED, choices
 
 if TYPE_CHECKING:
     from .studio import Studio
@@ -43,7 +43,7 @@ def lay_out_section(studio: Studio, first: Mapping[str, Any], section: Section) 
         return {field.name: _control(studio, field, first[field.name]) for field in fields}
     with gr.Accordion(title, open=False, elem_id=f"finer-{section}", elem_classes=["finer", *shown]):
         rows: dict[str, Any] = {}
-        numbers = [field for field in fields if field.control == "number"]
+        numbers = [field for field in fields if field.control in TYPED]
         for field in fields:
             if field not in numbers:
                 rows[field.name] = _control(studio, field, first[field.name])
@@ -56,9 +56,9 @@ def lay_out_section(studio: Studio, first: Mapping[str, Any], section: Section) 
 def _control(studio: Studio, field: PlainField, value: Any) -> Any:
     told: dict[str, Any] = {"label": field.label, "info": field.hint, "elem_id": field.name.replace("_", "-")}
     if field.control == "slider":
-        bounds = limits(request_type(field.name), field.name)
+        bounds = limits(request_with(field.name), field.name)
         return gr.Slider(bounds["minimum"], bounds["maximum"], value=value, step=field.step, buttons=[], **told)
-    if field.control == "number":
+    if field.control in TYPED:
         return gr.Textbox(value, placeholder="Automatic", max_lines=1, min_width=120, **told)  # gr.Number has no empty
     if field.control == "switch":
         return gr.Checkbox(value, **told)

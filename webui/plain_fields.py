@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
-Control = Literal["slider", "number", "switch", "menu", "sampler", "upscaler"]
+Control = Literal["slider", "number", "seed", "switch", "menu", "sampler", "upscaler"]
 
 Section = Literal["hires", "image", "tiles", "mask", "seeds", "sampling", "reading"]
 
@@ -22,7 +22,7 @@ class PlainField(NamedTuple):
         label: The field's usual word.
         hint: What it does, in a few words; also of its flag.
         section: Where it stands.
-        control: What sets it. A ``number`` may be left empty, which is None.
+        control: What sets it. A ``number`` or ``seed`` may be left empty, which is None; words are a seed, too.
         step: A slider's.
         words: A menu's label for each value.
     """
@@ -70,7 +70,7 @@ PLAIN: Final = (
         "cpu": "CPU · the same everywhere", "nv": "NV · as A1111 draws it", "device": "This machine's own",
     }),
     PlainField("variation_seed", "Variation seed", "A second seed to lean towards; empty is a random one", "seeds",
-               "number"),
+               "seed"),
     PlainField("variation_strength", "Variation strength", "How far to lean towards it; 0 is off", "seeds", "slider",
                0.01),
     PlainField("eta_noise_seed_delta", "Eta noise seed delta", "Added to the seed for the noise of later steps",

@@ -12,8 +12,9 @@ from pipelines.upscaling.names import LATENT, RESAMPLING
 
 from .controls import whole
 from .library.foreign_more import usable
+from .library.infotext_more import plain_number
+from .library.request_fields import default_of
 from .plain_fields import BY_NAME, PLAIN, PlainField, fields_of
-from .plain_requests import default_of
 from .typed_seed import seed_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ NOTHING: Final = ""
 """The same sampler as the first pass's, or a number that is left to the program."""
 
 LONGEST_NUMBER: Final = 40
+
+TYPED: Final = ("number", "seed")
+"""Controls in which something is typed, or nothing."""
 
 PLAIN_NAMES: Final = tuple(field.name for field in PLAIN)
 
@@ -69,9 +73,9 @@ def usable_plain(studio: Studio, name: str, value: object) -> bool:
     field = BY_NAME[name]
     if field.control in ("menu", "sampler", "upscaler"):
         return value in {one for _, one in choices(studio, field)}
-    if field.control == "number" and value == NOTHING:
+    if field.control in TYPED and value == NOTHING:
         return True
-    if field.control != "number" and isinstance(value, str):
+    if field.control not in TYPED and isinstance(value, str):
         return False
     return usable(name, _asked(field, value))
 
@@ -102,18 +106,18 @@ def _shown(name: str, value: Any) -> Any:
     field = BY_NAME[name]
     if field.control == "sampler":
         return find_sampler(str(value)).sampler.name if value else NOTHING
-    if field.control != "number":
+    if field.control not in TYPED:
         return value
-    random = name == "variation_seed" and value == -1
-    return NOTHING if value is None or random else repr(value).removesuffix(".0")
+    random = field.control == "seed" and value == -1
+    return NOTHING if value is None or random else plain_number(value)
 
 
 def _asked(field: PlainField, value: Any) -> Any:
     """A control's value as the request takes it; what is no number stays as it was typed, for the request to refuse."""
-    if field.name == "variation_seed" and isinstance(value, str):
+    if field.control == "seed" and isinstance(value, str):
         with suppress(InvalidRequest):
             return seed_of(value)
-    if field.control == "number" and isinstance(value, str):
+    if field.control in TYPED and isinstance(value, str):
         with suppress(ValueError):
             return whole(float(value[:LONGEST_NUMBER].strip().replace(",", ".")))
     return whole(value) if isinstance(value, float) else value

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from pipelines.errors import InvalidRequest
 from pipelines.lora_tags import read_tags
 from pipelines.prompt_emphasis import unbalanced
 from pipelines.prompt_syntax import PromptSyntax, plan_prompts
 from pipelines.request import LARGEST_PROMPT, LARGEST_SEED
+from pipelines.request_core import MOST_STEPS
 from pipelines.wildcards import Wildcards, check_names, draw, has_chance, wildcards_beside
 
 from .typed_seed import seed_of
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST_SHOWN: Final = 240
 MOST_TURNS: Final = 3
-MOST_STEPS: Final = 150
-SYNTAXES: Final = ("a1111", "weighted", "dream_studio", "plain")
+SYNTAXES: Final = get_args(PromptSyntax)
 
 
 def check_words(studio: Studio, values: Mapping[str, Any]) -> None:

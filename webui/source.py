@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABCMeta
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -14,6 +13,8 @@ from PIL import Image
 from pipelines.errors import InvalidRequest
 from pipelines.images import open_upload
 
+from .unjudged import unjudged
+
 PICTURE_NAME: Final = "picture.png"
 """What every copy of a picture to begin with is called; its folder is named by its content."""
 
@@ -23,12 +24,7 @@ def _path_of(_component: gr.Image, payload: ImageData | None) -> str | None:
     return payload.path if payload else None
 
 
-PictureInput: type[gr.Image] = ABCMeta.__new__(
-    type(gr.Image),  # around Gradio's own metaclass, which would write a .pyi file beside this one
-    "Image",  # the name by which the page knows how to show it
-    (gr.Image,),
-    {"__module__": __name__, "__doc__": "A ``gr.Image`` that decodes nothing.", "preprocess": _path_of},
-)
+PictureInput: type[gr.Image] = unjudged(gr.Image, _path_of, "A ``gr.Image`` that decodes nothing.")
 """A ``gr.Image`` that hands over the path of what was uploaded and decodes nothing by itself.
 
 Gradio's own decodes an upload before any of our code runs, so that a small file can cost a gigabyte, and what it

@@ -9,18 +9,13 @@ from typing import Annotated, Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from pipelines.errors import ReverieError
-from pipelines.request import (
-    GenerationRequest,
-    ImageToImageRequest,
-    InpaintRequest,
-    TextToImageRequest,
-    describe_limits,
-)
+from pipelines.request import describe_limits
 from pipelines.samplers import find_sampler
 from pipelines.upscaling.names import LANCZOS, built_in
 
 from .foreign_extras import ABSENT, Named, find
 from .infotext_more import KEYS
+from .request_fields import request_with
 
 HIRES: Final = (
     *("hires_scale", "hires_width", "hires_height", "hires_steps", "hires_strength"),
@@ -33,17 +28,9 @@ ONLY_INPAINT: Final = ("invert_mask", "masked_content", "padding_mask_crop", "so
 """Fields that tell that a picture was inpainted."""
 
 
-def request_with(field: str) -> type[GenerationRequest] | None:
-    """A request that has a field."""
-    kinds: tuple[type[GenerationRequest], ...] = (InpaintRequest, ImageToImageRequest, TextToImageRequest)
-    return next((kind for kind in kinds if field in kind.model_fields), None)
-
-
 @lru_cache
 def _adapter(field: str) -> TypeAdapter[Any]:
-    kind = request_with(field)
-    assert kind is not None
-    info = kind.model_fields[field]
+    info = request_with(field).model_fields[field]
     whole: Any = info.annotation
     for limit in info.metadata:
         whole = Annotated[whole, limit]
@@ -57,8 +44,6 @@ def usable(field: str, value: object) -> bool:
         field: The request field's name.
         value: Anything at all.
     """
-    if request_with(field) is None:
-        return False
     try:
         _adapter(field).validate_python(value)
         if field in ("hires_scheduler", "scheduler") and value is not None:
@@ -88,5 +73,4 @@ def more_rows(values: Mapping[str, Any], upscalers: Sequence[Named]) -> Iterator
         elif usable(name, value):
             yield name, value, ""
         else:
-            kind = request_with(name)
-            yield name, value, f"it must be {describe_limits(kind, name)}" if kind else "there is no such setting here"
+            yield name, value, f"it must be {describe_limits(request_with(name), name)}"

@@ -18,7 +18,7 @@ from pipelines.errors import InvalidRequest
 from pipelines.sampler_table import NATIVE
 from pipelines.samplers import find_sampler
 
-from .infotext_more import first_size, take_more, write_more
+from .infotext_more import first_size, plain_number, take_more, write_more
 from .recipe import Recipe, RecipeError
 
 LONGEST_TEXT: Final = 1 << 19
@@ -137,7 +137,7 @@ def _tags(request: Mapping[str, Any]) -> str:
     """The rows of LoRAs as tags after the prompt, where A1111 has them all."""
     loras = request.get("loras")
     rows = [row for row in loras if isinstance(row, dict)] if isinstance(loras, list) else []
-    weights = ((str(row.get("name")), repr(row.get("weight", 1)).removesuffix(".0")) for row in rows)
+    weights = ((str(row.get("name")), plain_number(row.get("weight", 1))) for row in rows)
     return "".join(f" <lora:{name}:{weight}>" for name, weight in weights if not set("<>:") & set(name))
 
 
@@ -251,7 +251,7 @@ def _parse(text: str, *, whole: bool) -> int | float | None:
 
 
 def _number(value: object) -> str:
-    return _quote(repr(value).removesuffix(".0"))
+    return _quote(plain_number(value))
 
 
 def _quote(text: str) -> str:

@@ -12,9 +12,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from pipelines.errors import InvalidRequest
-from pipelines.request import SIZE_STEP, ImageToImageRequest, InpaintRequest, TextToImageRequest
+from pipelines.request import SIZE_STEP
 from pipelines.sampler_table import NATIVE
 from pipelines.samplers import find_sampler
+
+from .request_fields import default_of
 
 if TYPE_CHECKING:
     from .recipe import Recipe
@@ -93,14 +95,6 @@ _NEEDS: Final = {
 """Fields that mean nothing until another is set."""
 
 
-def default_of(field: str) -> Any:
-    """A request field's default; None where no request has it."""
-    for kind in (InpaintRequest, ImageToImageRequest, TextToImageRequest):
-        if field in kind.model_fields:
-            return kind.model_fields[field].default
-    return None
-
-
 def write_more(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Gives the keys and values of what is not at its default, the values unquoted.
 
@@ -117,7 +111,7 @@ def write_more(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             if value in words:
                 yield key, words[value]
         else:
-            yield key, "True" if kind == "switch" else str(value) if kind == "text" else _plain(value)
+            yield key, "True" if kind == "switch" else str(value) if kind == "text" else plain_number(value)
     if request.get("padding_mask_crop") is not None:
         yield ONLY_MASKED
     width, height = (request.get(name) for name in SIZES["Seed resize from"])
@@ -176,8 +170,8 @@ def _hires(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     size, scale = (request.get("hires_width"), request.get("hires_height")), request.get("hires_scale", 1)
     if scale in (None, 1) and not all(size):
         return
-    yield "Denoising strength", _plain(request.get("hires_strength", default_of("hires_strength")))
-    yield ("Hires resize", f"{size[0]}x{size[1]}") if all(size) else ("Hires upscale", _plain(scale))
+    yield "Denoising strength", plain_number(request.get("hires_strength", default_of("hires_strength")))
+    yield ("Hires resize", f"{size[0]}x{size[1]}") if all(size) else ("Hires upscale", plain_number(scale))
     if request.get("hires_steps"):
         yield "Hires steps", str(request["hires_steps"])
     yield "Hires upscaler", str(request.get("hires_upscaler", default_of("hires_upscaler")))
@@ -229,5 +223,6 @@ def _read(text: str, kind: str, words: Mapping[Any, str]) -> Any:
     return None
 
 
-def _plain(value: object) -> str:
+def plain_number(value: object) -> str:
+    """A number as people write it: 2 rather than 2.0."""
     return repr(value).removesuffix(".0")
