@@ -183,3 +183,11 @@ def test_feed_pages_follow_each_other(studio: str) -> None:
 
 def test_nothing_is_written_beside_the_sources() -> None:
     assert list((ROOT / "webui").rglob("*.pyi")) == []
+
+
+def test_no_event_listens_to_a_crowd(studio: str) -> None:
+    """Each time one of them changes Gradio looks for all the components that its event listens to; typing felt it."""
+    status, told = Visitor(studio).ask("config")
+    assert status == 200
+    crowds = [dependency for dependency in json.loads(told)["dependencies"] if len(dependency["targets"]) > 16]
+    assert [dependency["js"] or dependency["api_name"] for dependency in crowds] == []

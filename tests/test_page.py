@@ -205,6 +205,21 @@ def said(page: Page, words: str) -> None:
     expect(page.locator(".toast-body")).to_have_count(0)
 
 
+def test_changes_that_follow_each_other_closely_are_all_remembered(at: Page, studio: str) -> None:
+    prompt = at.locator("#prompt textarea")
+    prompt.fill("")
+    prompt.press_sequentially("a boat at dusk, ")
+    at.evaluate(
+        "() => { window.kept = localStorage.getItem('reverie-form');"
+        " document.execCommand('insertText', false, 'in fog'); }"
+    )
+    at.wait_for_function("localStorage.getItem('reverie-form') !== window.kept")
+    other = at.context.new_page()
+    open_page(other, studio)
+    expect(other.locator("#prompt textarea")).to_have_value("a boat at dusk, in fog")
+    other.close()
+
+
 def test_what_cannot_be_used_is_said_in_a_sentence_and_the_form_is_kept(at: Page, tmp_path: Path) -> None:
     open_advanced(at)
     set_number(at, "num_images_per_prompt", 1)

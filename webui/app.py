@@ -272,5 +272,10 @@ def _wire_memory(page: Page, panel: Panel, easel: gr.HTML, original: gr.State) -
     restored = page.load(restore, memory, [panel.tabs, panel.negative_section, *fields], queue=False, **PRIVATE)
     restored.then(None, panel.fields["task"], js="(task) => { reverie.restored(task); }", **PRIVATE)
     remembered_fields = [*fields, source]
-    changes = [field.change for field in remembered_fields]
-    gr.on(changes, None, remembered_fields, memory, js=gather_script(), **PRIVATE)
+    for field in remembered_fields:  # each by itself: Gradio looks at every component that an event listens to
+        field.change(None, js="() => { reverie.changed(); }", **PRIVATE)
+    pause = gr.HTML(
+        "", html_template="<i hidden></i>", js_on_load="/* 'settled' */ reverie.remembering(trigger)",
+        apply_default_css=False, elem_id="remembering",
+    )  # fmt: skip
+    pause.settled(None, remembered_fields, memory, js=gather_script(), **PRIVATE)

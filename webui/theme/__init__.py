@@ -13,6 +13,7 @@ SCRIPTS: Final = (
     "reverie.js",
     "connection.js",
     "draft.js",
+    "remembering.js",
     "forming.js",
     "notice.js",
     "deeds.js",
