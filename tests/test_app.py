@@ -29,9 +29,13 @@ from webui.app import build_app, launch_options
 page = build_app(PipelineManager(), Path(sys.argv[1]), shared=True)
 events = [(fn.api_name, fn.api_visibility) for fn in page.fns.values() if fn.api_visibility != "private"]
 options = launch_options(True)
+listeners = [
+    [*target, fn.trigger_mode] for fn in page.fns.values() if fn.fn is not None for target in fn.targets
+]
 print(json.dumps({
     "heavy": [name for name in ("torch", "diffusers", "transformers") if name in sys.modules],
     "public": events,
+    "listeners": listeners,
     "head": options["head"],
     "theme": [getattr(font, "stylesheet", dict)().get("url") for font in options["theme"]._font],
     "options": {name: options[name] for name in ("footer_links", "run_history", "max_file_size", "ssr_mode", "pwa")},
@@ -54,6 +58,15 @@ def test_building_the_page_loads_nothing_heavy(built: dict[str, Any]) -> None:
 
 def test_only_the_three_endpoints_are_public(built: dict[str, Any]) -> None:
     assert built["public"] == [[name, "public"] for name in ("text_to_image", "image_to_image", "inpaint")]
+
+
+def test_who_waits_for_the_newest_value_is_alone_with_its_event(built: dict[str, Any]) -> None:
+    # Gradio answers all of an event's listeners again once one that waited is done: two that wait never stop.
+    crowded = {(target, event) for target, event, mode in built["listeners"] if mode == "always_last"}
+    for target, event in crowded:
+        alike = [mode for one, what, mode in built["listeners"] if (one, what) == (target, event)]
+        assert len(alike) == 1, (target, event, alike)
+    assert len(crowded) >= 3
 
 
 def test_the_page_names_no_other_address(built: dict[str, Any]) -> None:

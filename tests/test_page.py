@@ -206,17 +206,25 @@ def said(page: Page, words: str) -> None:
 
 
 def test_changes_that_follow_each_other_closely_are_all_remembered(at: Page, studio: str) -> None:
-    prompt = at.locator("#prompt textarea")
-    prompt.fill("")
-    prompt.press_sequentially("a boat at dusk, ")
     at.evaluate(
-        "() => { window.kept = localStorage.getItem('reverie-form');"
-        " document.execCommand('insertText', false, 'in fog'); }"
+        "() => { const fetched = window.fetch; window.asked = 0;"
+        " window.fetch = (...what) => { window.asked += 1; return fetched(...what); }; }"
     )
-    at.wait_for_function("localStorage.getItem('reverie-form') !== window.kept")
+    prompt = at.locator("#prompt textarea")
+    for words in ("a boat at dusk, ", "two boats at dusk, "):
+        prompt.fill("")
+        prompt.press_sequentially(words)
+        at.evaluate("() => { window.kept = localStorage.getItem('reverie-form'); }")
+        at.keyboard.insert_text("in fog")
+        at.wait_for_function("localStorage.getItem('reverie-form') !== window.kept")
+        at.wait_for_function(  # all that was asked while somebody typed is answered, and nobody asks any more
+            """() => { const now = performance.now();
+            if (window.asked !== window.seen) { window.seen = window.asked; window.since = now; }
+            return now - window.since > 1000; }"""
+        )
     other = at.context.new_page()
     open_page(other, studio)
-    expect(other.locator("#prompt textarea")).to_have_value("a boat at dusk, in fog")
+    expect(other.locator("#prompt textarea")).to_have_value("two boats at dusk, in fog")
     other.close()
 
 

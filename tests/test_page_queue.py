@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.studio import Studio
 from tests.test_page import newest, open_advanced, open_page, pixels, png_of, set_number
@@ -41,6 +41,33 @@ def test_a_job_is_paused_found_again_resumed_and_loses_a_picture(page: Page, stu
     seeds = [int(tile.get_attribute("data-seed") or -1) for tile in newest(page).locator(".tile").all()]
     assert len(seeds) == 2
     assert seeds[1] == seeds[0] + 2
+
+
+def test_a_picture_that_is_done_before_the_page_hears_of_it_is_shown(page: Page, studio: str) -> None:
+    open_page(page, studio)
+    open_advanced(page)
+    set_number(page, "num_inference_steps", 30)
+    set_number(page, "num_images_per_prompt", 1)
+    page.locator("#prompt textarea").fill("a yellow star on a green background")
+    page.locator("#dream").click()
+    page.locator("article.row.live").get_by_role("button", name="Pause").click()
+    expect(page.locator("article.row.live .row-note")).to_contain_text("Paused")
+    held: list[Route] = []
+    free: list[bool] = []
+    page.route("**/reverie/live", lambda route: route.continue_() if free else held.append(route))
+    open_page(page, studio)
+    finished = page.locator("article.row[data-row]")
+    count = finished.count()
+
+    other = page.context.new_page()
+    open_page(other, studio)
+    other.locator("article.row.live").get_by_role("button", name="Resume").click()
+    expect(other.locator("article.row[data-row]")).to_have_count(count + 1, timeout=60_000)
+    expect(finished).to_have_count(count)
+    free.append(True)
+    for route in held:
+        route.continue_()
+    expect(finished).to_have_count(count + 1)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from .jobs import JobQueue
 from .journal import Journal
 from .library.prove import machine_of
 from .library.store import Library
+from .listening import when_changed
 from .memory import form_memory, gather_script, recall, recall_picture
 from .model_menu import SETTINGS, lacking_notes, settings_for
 from .own_styles import AllStyles
@@ -271,11 +272,5 @@ def _wire_memory(page: Page, panel: Panel, easel: gr.HTML, original: gr.State) -
     page.load(restore_picture, memory, source_places(panel, easel, original), queue=False, **PRIVATE)
     restored = page.load(restore, memory, [panel.tabs, panel.negative_section, *fields], queue=False, **PRIVATE)
     restored.then(None, panel.fields["task"], js="(task) => { reverie.restored(task); }", **PRIVATE)
-    remembered_fields = [*fields, source]
-    for field in remembered_fields:  # each by itself: Gradio looks at every component that an event listens to
-        field.change(None, js="() => { reverie.changed(); }", **PRIVATE)
-    pause = gr.HTML(
-        "", html_template="<i hidden></i>", js_on_load="/* 'settled' */ reverie.remembering(trigger)",
-        apply_default_css=False, elem_id="remembering",
-    )  # fmt: skip
-    pause.settled(None, remembered_fields, memory, js=gather_script(), **PRIVATE)
+    told = [*fields, source]
+    when_changed("remembering", told, None, told, memory, js=gather_script(), pause=250)

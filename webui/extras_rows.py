@@ -13,6 +13,7 @@ from pipelines.lora_tags import LARGEST_WEIGHT, MOST_ROWS
 
 from .controls import slider
 from .extras_form import NAMES, SWITCHES, WEIGHTS, lora_choices, loras_of, refiner_choices, vae_choices
+from .listening import QUIET
 from .menus import Menu
 from .model_menu import model_choices
 from .wording import LABELS
@@ -20,7 +21,6 @@ from .wording import LABELS
 if TYPE_CHECKING:
     from .studio import Studio
 
-PRIVATE: Final[Mapping[str, Any]] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 
 NONE_YET: Final = (
     '<p class="extras-none">No LoRA or VAE files here yet; put them into the folders Lora and VAE beside your models, '
@@ -106,7 +106,7 @@ def wire_extras(studio: Studio, page: gr.Blocks, rows: ExtrasRows, model: gr.Dro
         ]
 
     show = "(...chosen) => reverie.loraRows(chosen)"
-    gr.on([name.change for name in names], words, names, list(rows.words), js=show, **PRIVATE)
+    gr.on([name.change for name in names], words, names, list(rows.words), js=show, **QUIET)
     sections = [
         rows.section,
         rows.refining,
@@ -117,8 +117,8 @@ def wire_extras(studio: Studio, page: gr.Blocks, rows: ExtrasRows, model: gr.Dro
         model,
     ]
     switch = "(chosen) => { document.getElementById('refining')?.classList.toggle('used', Boolean(chosen)); }"
-    rows.fields["refiner"].change(None, rows.fields["refiner"], js=switch, **PRIVATE)
-    page.load(refresh, None, [*sections, *names], **PRIVATE)
+    rows.fields["refiner"].change(None, rows.fields["refiner"], js=switch, **QUIET)
+    page.load(refresh, None, [*sections, *names], **QUIET)
 
 
 def trigger_words(words: tuple[str, ...]) -> str:

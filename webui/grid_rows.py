@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import gradio as gr
 
 from .grid_form import AXES, LIST, MANY, MATRIX, ONE, VALUES, count_told, kinds_of_all
+from .listening import QUIET, when_changed
 from .wording import page_words
 
 if TYPE_CHECKING:
     from .studio import Studio
 
-PRIVATE: Final[Mapping[str, Any]] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 
 HELP: Final = (
     "Numbers: 10, 20, 30 · 1-5 · 1-10 (+2) · 0-1 [5]. Prompt S/R: the words to look for, then what replaces them. "
@@ -91,7 +91,7 @@ def lay_out_grid(first: Mapping[str, Any]) -> GridRows:
     def show(how: str) -> list[Any]:
         return [gr.update(visible=how == MATRIX or "hidden"), gr.update(visible=how == LIST or "hidden")]
 
-    fields["many_prompts"].change(show, fields["many_prompts"], [matrix, listed], **PRIVATE)
+    fields["many_prompts"].change(show, fields["many_prompts"], [matrix, listed], **QUIET)
     count = gr.HTML("", elem_id="grid-count", padding=False, apply_default_css=False, render=False)
     return GridRows(fields, count)
 
@@ -112,5 +112,4 @@ def wire_grid(studio: Studio, rows: GridRows, form: Mapping[str, Any]) -> None:
         words = page_words(count_told(studio, values))
         return f'<p class="grid-count" role="status">{html.escape(words)}</p>' if words else ""
 
-    changes = [component.change for component in told.values()]
-    gr.on(changes, count, inputs_kwargs=told, outputs=rows.count, trigger_mode="always_last", **PRIVATE)
+    when_changed("grid-counting", told.values(), count, None, rows.count, inputs_kwargs=told)

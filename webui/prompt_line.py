@@ -12,6 +12,7 @@ from pipelines.styles_csv import apply_styles
 from pipelines.token_counting import TokenCounters
 
 from .form import styles_of
+from .listening import when_changed
 from .prompt_told import prompt_line
 
 if TYPE_CHECKING:
@@ -37,7 +38,4 @@ def wire_prompt_line(studio: Studio, fields: Mapping[str, Any], line: gr.HTML) -
         styled = apply_styles(styles_of(studio, values["style"]), *words) if words[0].strip() else words
         return prompt_line(studio, counters, values, (styled[0], styled[1]))
 
-    gr.on(
-        [fields[name].change for name in read], tell, [fields[name] for name in read], line,
-        queue=False, trigger_mode="always_last", api_visibility="private", show_progress="hidden",
-    )  # fmt: skip
+    when_changed("prompt-telling", [fields[name] for name in read], tell, [fields[name] for name in read], line)

@@ -13,7 +13,7 @@ SCRIPTS: Final = (
     "reverie.js",
     "connection.js",
     "draft.js",
-    "remembering.js",
+    "listening.js",
     "forming.js",
     "notice.js",
     "deeds.js",

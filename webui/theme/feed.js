@@ -48,14 +48,14 @@ reverie.feed = (root, end, makeRow, shapeChanged) => {
   }
 
   async function fill(chunk) {
-    const mine = generation, rows = [];
+    const mine = generation, turn = chunk.turn = (chunk.turn ?? 0) + 1, rows = [];
     let after = chunk.after;
     do {
       const told = await page(after, chunk.upto);
       rows.push(...told.rows);
       after = told.after;
     } while (after !== null && chunk.upto !== null);
-    if (mine !== generation) return;
+    if (mine !== generation || turn !== chunk.turn) return; // asked again meanwhile
     chunk.rows = rows;
     draw(chunk);
     shapeChanged();
@@ -64,7 +64,7 @@ reverie.feed = (root, end, makeRow, shapeChanged) => {
   function empty(chunk) {
     if (!chunk.rows?.length) return;
     chunk.node.style.height = `${chunk.node.offsetHeight}px`;
-    chunk.rows = null;
+    Object.assign(chunk, { rows: null, wanted: false });
     chunk.node.replaceChildren();
   }
 
@@ -78,7 +78,7 @@ reverie.feed = (root, end, makeRow, shapeChanged) => {
         const chunk = chunks.find((one) => one.node === target);
         if (!chunk) continue;
         if (!isIntersecting) empty(chunk);
-        else if (chunk.rows === null) fill(chunk).catch(() => {});
+        else if (chunk.rows === null) { chunk.wanted = true; fill(chunk).catch(() => {}); }
       }
     }, how);
     last = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) more().catch(() => {}); }, how);
@@ -125,7 +125,20 @@ reverie.feed = (root, end, makeRow, shapeChanged) => {
     add(null, told);
   }
 
-  async function newest() {
+  // One question after the other: an answer that was late would bring back what was there before.
+  let looking = null, again = false;
+  function newest() {
+    again = true;
+    return looking ??= lookWhileAsked();
+  }
+
+  async function lookWhileAsked() {
+    try {
+      while (again) { again = false; await lookAgain(); }
+    } finally { looking = null; }
+  }
+
+  async function lookAgain() {
     const first = chunks[0];
     if (!first) return reload();
     if (first.upto === null) { // everything was on one page; now there may be more
@@ -136,7 +149,7 @@ reverie.feed = (root, end, makeRow, shapeChanged) => {
       draw(first);
       return shapeChanged();
     }
-    if (first.rows !== null) await fill(first);
+    if (first.rows !== null || first.wanted) await fill(first);
   }
 
   const loaded = () => chunks.flatMap((chunk) => chunk.rows ?? []);

@@ -5,6 +5,7 @@ reverie.results = (element, trigger, props, watch) => {
   const part = (name) => element.querySelector(`[data-part="${name}"]`);
   const live = part("live"), welcome = part("welcome"), shelfBar = part("shelf"), nothing = part("nothing");
   const told = new Set(); // jobs whose end has been dealt with
+  const ended = new Set(); // jobs that are known to be over
   const going = new Set(); // series that have not ended
   let spoken = 0, expected = null;
 
@@ -56,8 +57,11 @@ reverie.results = (element, trigger, props, watch) => {
       words = (active.includes(job) && forming.show(job, begun)) || words;
       if (!active.includes(job)) { if (forming.has(job.id)) forming.show(job, begun); endJob(job); }
     }
-    // Jobs that ended while this page was not listening, or before it began to.
+    // Jobs that ended while this page was not listening, or before it began to; the feed may be older than their end.
+    const unheard = message.ended.filter((job) => !ended.has(job.id));
     for (const job of message.ended) if (forming.has(job.id) || job.id === expected) endJob(job);
+    for (const job of unheard) ended.add(job.id);
+    if (unheard.some((job) => !told.has(job.id))) loadNewest();
     for (const series of message.series ?? []) {
       if (series.state === "running") { going.add(series.id); continue; }
       if (told.has(series.id)) continue;
