@@ -52,6 +52,14 @@ class TensorCache:
                     self._bytes -= self._entries.popitem(last=False)[1][1]
         return made
 
+    def find(self, key: Hashable) -> Any:
+        """Gives the entry under ``key``; None where there is none."""
+        with self._lock:
+            if key not in self._entries:
+                return None
+            self._entries.move_to_end(key)
+            return self._entries[key][0]
+
     def clear(self) -> None:
         """Forgets everything, to give memory back."""
         with self._lock:

@@ -70,6 +70,7 @@ class ImageFinished:
         files: Hashes of what it was made with besides the model, as A1111 tells them: ``lora:`` and a name to twelve
             hexadecimal digits, ``vae:`` and a name to ten.
         variation_seed: The variation seed that makes it alone; None where it has none.
+        drawn: ``prompt`` and ``negative_prompt`` as they ran, where chance decided in them; else empty.
     """
 
     index: int
@@ -77,6 +78,7 @@ class ImageFinished:
     seed: int
     files: Mapping[str, str] = field(default_factory=dict)
     variation_seed: int | None = None
+    drawn: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from .errors import ModelError
@@ -62,7 +63,14 @@ def triggers(path: Path, metadata: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word[:LONGEST_TRIGGER] for word in clean if word))[:MOST_TRIGGERS]
 
 
-def find_extra(files: Sequence[ExtraFile], name: str, what: str, always: str = "") -> ExtraFile:
+def find_extra(
+    files: Sequence[ExtraFile],
+    name: str,
+    what: str,
+    always: str = "",
+    *,
+    refused: Mapping[str, str] = MappingProxyType({}),
+) -> ExtraFile:
     """Gives the one that a name means: by id, by the file's name with or without ending, or in other case.
 
     Args:
@@ -70,6 +78,7 @@ def find_extra(files: Sequence[ExtraFile], name: str, what: str, always: str = "
         name: The name.
         what: What they are, for the sentence: ``LoRA``.
         always: One that needs no file, if any.
+        refused: Why files that lie there cannot be used, by their names in lower case without ending.
 
     Raises:
         ModelError: None or several are meant, or the one cannot be used; the sentence names the nearest.
@@ -87,6 +96,8 @@ def find_extra(files: Sequence[ExtraFile], name: str, what: str, always: str = "
         if candidates:
             several = " and ".join(repr(file.id) for file in candidates[:3])
             raise ModelError(f"{what} {name[:80]!r} is the name of several files; say {several}.")
+    if plain.lower() in refused:
+        raise ModelError(refused[plain.lower()])
     there = [*(file.id for file in files), *([always] if always else [])]
     near = difflib.get_close_matches(plain[:200], there, n=1, cutoff=0.0)
     way_out = f"use {near[0]!r}, or add" if near else "there is none yet; add"

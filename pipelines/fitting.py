@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,8 @@ from .lora_tags import LoraWeights, merge_uses, read_tags
 from .models import Catalogue
 from .prompts import Conditioning, encode_request
 from .request import GenerationRequest, ImageToImageRequest
+from .scheduling import timesteps_of
+from .staged_prompts import check_last_stage, check_stages, join_stages
 from .tiny_vaes import TINY_VAE
 from .vaes import VaeShelf
 from .wildcards import Wildcards, wildcards_beside
@@ -55,18 +56,57 @@ class Fitting:
         tokenizers = self.vocabulary.tokenizers(pipeline)
         if tokenizers:
             pipeline = model.pipeline(request.task, scheduler=None, **tokenizers)
-        prompt, negative_prompt = (self.vocabulary.spell(text) for text in (self.prompt, request.negative_prompt))
+        check_stages(request, pipeline)
         key = (model.key, self.worn.text_encoder, self.vocabulary.key)
         with self.worn.on_text_encoders(), self.vocabulary.laid_over(pipeline, tokenizers):
-            how = {"syntax": request.prompt_syntax, "clip_skip": request.clip_skip}
-            known = (pipeline, prompt, negative_prompt, request.guidance_scale, cache, key)
-            encode: Any = partial(encode_request, *known, **how)  # type: ignore[arg-type]  # they are what it takes
-            first: Conditioning = encode(steps=steps_run(request))
+            spell = self.vocabulary.spell
+
+            def encode(prompt: str, avoided: str, guidance: float, steps: int, steps_before: int = 0) -> Conditioning:
+                return encode_request(
+                    pipeline,
+                    spell(prompt),
+                    spell(avoided),
+                    guidance,
+                    cache,
+                    key,
+                    syntax=request.prompt_syntax,
+                    clip_skip=request.clip_skip,
+                    steps=steps,
+                    steps_before=steps_before,
+                )
+
+            own = (self.prompt, request.negative_prompt, request.guidance_scale)
+            first = encode(*own, steps_run(request))
+            if request.stages:
+                return self._staged(model, request, encode, first)
             later = getattr(request, "hires_steps", None) or request.num_inference_steps
             if not wants_hires(request):
                 return first
-            again = {"steps": later, "steps_before": request.num_inference_steps}
-            return replace(first, second=encode(**again))
+            return replace(first, second=encode(*own, later, request.num_inference_steps))
+
+    def _staged(
+        self,
+        model: LoadedModel,
+        request: GenerationRequest,
+        encode: Callable[..., Conditioning],
+        last: Conditioning,
+    ) -> Conditioning:
+        """The prompts of a branched picture; what its words wear holds for all of it."""
+        total = len(timesteps_of(model, request))
+        check_last_stage(request, total)
+        told = [
+            (
+                stage.until,
+                encode(
+                    read_tags(stage.prompt)[0],
+                    stage.negative_prompt,
+                    stage.guidance_scale,
+                    steps_run(request),
+                ),
+            )
+            for stage in request.stages
+        ]
+        return join_stages(told, last, total)
 
 
 def steps_run(request: GenerationRequest) -> int:
@@ -177,7 +217,8 @@ class Fitter:
         return found
 
     def _vocabulary(self, model: LoadedModel, request: GenerationRequest, prompt: str) -> Vocabulary:
-        files = words_in((prompt, request.negative_prompt), self._catalogue.embeddings())
+        before = [text for stage in request.stages for text in (stage.prompt, stage.negative_prompt)]
+        files = words_in((prompt, request.negative_prompt, *before), self._catalogue.embeddings())
         if not files:
             return Vocabulary()
         pipeline = model.pipeline(request.task, scheduler=None)

@@ -17,10 +17,12 @@ from .folder_models import FolderModel
 from .hashes import SHORT, WeightsHashes
 from .hub import Hub, is_repo_id
 from .hub_meter import Progress
+from .hub_models import HubModels
 from .kinds import Kinds
 from .listing import Listing
 from .model_info import STARTER_FOLDER, STARTER_ID, ModelInfo
 from .shelf import EXTRAS, PARTS, Entry, Shelf, described, told_apart
+from .upscaling.names import LANCZOS
 
 __all__ = ["STARTER_FOLDER", "STARTER_ID", "Catalogue", "ExtraFile", "ModelInfo"]
 
@@ -65,15 +67,15 @@ class Catalogue:
         self._kinds = Kinds()
         self._findings = Findings()
         self._shelves = [Shelf(folder, self._families, self._kinds, self._findings) for folder in folders]
-        self._hub, self.hashes = hub, hashes
+        self._hub = HubModels(hub, self._families, self._kinds) if hub is not None else None
+        self.hashes = hashes
         self._lock = threading.Lock()
         self._listings: dict[tuple[str, ...], Listing] = {}
         self._behind: threading.Thread | None = None
-        self._hub_known: dict[tuple[str, Path, int], ModelInfo] = {}
 
     def models(self) -> list[ModelInfo]:
         """Lists the starter first, then by name every model that can be used, those from the Hub at the end."""
-        return [*self._listed("model").models, *self._from_hub()]
+        return [*self._listed("model").models, *(self._hub.listed() if self._hub is not None else [])]
 
     def refused(self) -> list[ModelInfo]:
         """Lists what lies in the folders and cannot be used; ``problem`` says why, and ``tasks`` is empty.
@@ -104,7 +106,7 @@ class Catalogue:
         Raises:
             ModelError: There is none; the sentence names the nearest.
         """
-        return find_extra(self.loras(), name, "LoRA")
+        return find_extra(self.loras(), name, "LoRA", refused=self._reasons())
 
     def find_vae(self, name: str) -> ExtraFile:
         """Gives the VAE with this id, or of this name where only one has it.
@@ -112,7 +114,7 @@ class Catalogue:
         Raises:
             ModelError: There is none; the sentence names the nearest.
         """
-        return find_extra(self.vaes(), name, "VAE")
+        return find_extra(self.vaes(), name, "VAE", refused=self._reasons())
 
     def find_upscaler(self, name: str) -> ExtraFile:
         """Gives the upscaler with this id, or of this name where only one has it.
@@ -120,7 +122,7 @@ class Catalogue:
         Raises:
             ModelError: There is none; the sentence names the nearest.
         """
-        return find_extra(self.upscalers(), name, "Upscaler", "Lanczos")
+        return find_extra(self.upscalers(), name, "Upscaler", LANCZOS, refused=self._reasons())
 
     def refresh(self) -> None:
         """Looks at the folders anew at the next question, also at files that were written over in place."""
@@ -191,8 +193,8 @@ class Catalogue:
         """
         if info.kind != "hub" or self._hub is None:
             return info
-        self._hub.fetch(info.id, progress, stopped)
-        return self._of_hub(info.id)
+        self._hub.hub.fetch(info.id, progress, stopped)
+        return self._hub.describe(info.id)
 
     @property
     def folders(self) -> list[Path]:
@@ -227,7 +229,7 @@ class Catalogue:
             if info.id == model:
                 raise ModelError(info.problem)
         if self._hub is not None and is_repo_id(model):
-            return self._of_hub(model)
+            return self._hub.describe(model)
         for info in self.refused():
             if info.id == model:
                 raise ModelError(info.problem)
@@ -266,34 +268,18 @@ class Catalogue:
         files = [each.extra for each in told_apart(entries, set()) if each.extra is not None]
         return tuple(sorted((self._hashed(file, file.path) for file in files), key=_name))
 
+    def _reasons(self) -> dict[str, str]:
+        """Why what lies there cannot be used, by id and by file name in lower case without ending."""
+        return {
+            said.lower().removesuffix(".safetensors"): info.problem
+            for info in self.refused()
+            for said in (info.id, info.id.rpartition("/")[2])
+        }
+
     def _hashed(self, thing: _Thing, file: Path | None) -> _Thing:
         """The same with its hash, where that is known."""
         known = self.hashes.known(file) if self.hashes is not None and file is not None else None
         return replace(thing, hash=known[:SHORT]) if known else thing
-
-    def _from_hub(self) -> list[ModelInfo]:
-        found = []
-        for repo in self._hub.repos() if self._hub is not None else ():
-            try:
-                found.append(self._of_hub(repo))
-            except ModelError:
-                continue  # something of another program's, which can be asked for and says then what is wrong
-        return found
-
-    def _of_hub(self, repo: str) -> ModelInfo:
-        assert self._hub is not None
-        snapshot = self._hub.cached(repo) or self._hub.look(repo)
-        size = self._hub.size_bytes(repo)
-        if (repo, snapshot, size) in self._hub_known:
-            return self._hub_known[repo, snapshot, size]
-        folder = FolderModel(snapshot, self._hub.folder(repo))
-        family = folder.family(self._families, self._kinds.folder_rules, STARTER_ID)
-        why = folder.problem() or ("" if family else f"its pipeline is {str(folder.index.get('_class_name'))[:60]}")
-        if why or family is None:
-            raise ModelError(f"model is {repo!r} from the Hub, which cannot be used: {why}; choose another.")
-        info = replace(described(folder, repo, family), kind="hub", size_bytes=size)
-        self._hub_known[repo, snapshot, size] = info
-        return info
 
 
 def _name(thing: ModelInfo | ExtraFile) -> str:

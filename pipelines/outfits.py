@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from .prompt_syntax import prompt_notices
 from .prompts import Conditioning
 from .refining import Refining
 from .request import GenerationRequest
+from .request_stages import Stage
 from .wildcards import Wildcards, draw
 
 
@@ -79,13 +80,17 @@ def outfits_for(fitter: Fitter, model: LoadedModel, requests: Sequence[Generatio
         InvalidRequest: A LoRA is named that is not there.
         ModelError: A file cannot be used; it is named.
     """
-    made: dict[tuple[str, str], Outfit] = {}
+    made: dict[Hashable, Outfit] = {}
     with contextlib.ExitStack() as held:
         for request in requests:
-            words = request.prompt, request.negative_prompt
+            words = _words(request)
             if words not in made:
                 made[words] = Outfit(request, *held.enter_context(fitter.fitted(model, request)))
-        yield [made[request.prompt, request.negative_prompt] for request in requests]
+        yield [made[_words(request)] for request in requests]
+
+
+def _words(request: GenerationRequest) -> Hashable:
+    return request.prompt, request.negative_prompt, request.stages
 
 
 def drawn_requests(
@@ -109,6 +114,13 @@ def drawn_requests(
     return tuple(_drawn(request, seed, wildcards) for seed in seeds)
 
 
+def drawn_words(asked: GenerationRequest, drawn: GenerationRequest) -> dict[str, str]:
+    """The prompts as they run, where chance decided in them; else nothing."""
+    if (asked.prompt, asked.negative_prompt) == (drawn.prompt, drawn.negative_prompt):
+        return {}
+    return {"prompt": drawn.prompt, "negative_prompt": drawn.negative_prompt}
+
+
 def notices_for(model: LoadedModel, requests: Sequence[GenerationRequest]) -> tuple[str, ...]:
     """What an artist should be told of their prompts, each sentence once."""
     weights = takes_weights(model.pipeline(requests[0].task, scheduler=None))
@@ -126,6 +138,11 @@ def notices_for(model: LoadedModel, requests: Sequence[GenerationRequest]) -> tu
 
 
 def _drawn(request: GenerationRequest, seed: int, wildcards: Wildcards) -> GenerationRequest:
-    drawn = {name: draw(getattr(request, name), seed, wildcards, name) for name in ("prompt", "negative_prompt")}
-    same = all(getattr(request, name) == text for name, text in drawn.items())
-    return request if same else request.model_copy(update=drawn)
+    drawn: dict[str, Any] = _drawn_words(request, seed, wildcards)
+    before = tuple(stage.model_copy(update=_drawn_words(stage, seed, wildcards)) for stage in request.stages)
+    same = before == request.stages and all(getattr(request, name) == text for name, text in drawn.items())
+    return request if same else request.model_copy(update=drawn | {"stages": before})
+
+
+def _drawn_words(told: GenerationRequest | Stage, seed: int, wildcards: Wildcards) -> dict[str, str]:
+    return {name: draw(getattr(told, name), seed, wildcards, name) for name in ("prompt", "negative_prompt")}

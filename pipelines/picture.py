@@ -18,15 +18,18 @@ from .guidance_rescaling import rescaling_for
 from .loading import LoadedModel
 from .noise_answers import before_each_step
 from .noise_wanted import noise_of
+from .own_ways import OwnWays
 from .previews import unpack_latents, watch_clean_guess
 from .prompts import Conditioning
 from .refining import Refining, count_refined_steps
 from .request import GenerationRequest, ImageToImageRequest, InpaintRequest
-from .scheduling import scheduler_for
+from .scheduling import scheduler_for, timesteps_of
 from .seeds import PictureSeeds
 from .soft_inpainting import soften_steps
-from .standing_in import OwnWays, posterior_of, stand_ins
+from .staged_prompts import guidance_after
+from .standing_in import posterior_of, stand_ins
 from .starting_latents import start_from
+from .step_memory import StepMemory
 from .touches import Touches
 
 OnStep = Callable[[int, int, torch.Tensor], None]
@@ -45,6 +48,7 @@ def paint(
     *,
     refining: Refining | None = None,
     over: Mapping[str, Any] | None = None,
+    memory: StepMemory | None = None,
 ) -> Any:
     """Makes one picture of a request.
 
@@ -60,6 +64,7 @@ def paint(
         fitting: What the request's pictures wear besides the model.
         refining: Who takes over for the last steps; None = nobody.
         over: What the pipeline is called with otherwise than it would be; a pass of several gets latents by it.
+        memory: What the denoiser answered before; None = nothing is remembered.
 
     Returns:
         A picture, mode RGB, ``frame.size``; the latents where ``over`` has ``output_type="latent"``.
@@ -71,7 +76,7 @@ def paint(
     scheduler = scheduler_for(model, request, seeds.seed)
     rescaling, after = rescaling_for(request, model.pipelines[request.task])
     noise = noise_of(request, seeds, model.device)
-    own = OwnWays(Touches.of(request), after, posterior_of(noise))
+    own = OwnWays(Touches.of(request), after, posterior_of(noise), memory)
     done, total = 0, count_steps(model, request, refining) if refining else 0
     told = embeddings.of(request)
     by_step = told.by_step and told.by_step.counted_by(lambda: (done, total or pipeline.num_timesteps))
@@ -85,6 +90,8 @@ def paint(
                 f"The picture became not-a-number at step {done}; use another scheduler than {request.scheduler!r}, "
                 "fewer steps, or a lower guidance_scale."
             )
+        if request.stages:
+            pipeline._guidance_scale = guidance_after(request, done)  # noqa: SLF001 - this picture's own pipeline
         last = done if getattr(scheduler, "has_arrived", False) else total or pipeline.num_timesteps
         on_step(done, last, unpack_latents(guess, *frame.working_size))
 
@@ -96,6 +103,8 @@ def paint(
     with noise.answering():
         try:
             arguments = pipeline_arguments(request, frame, pipeline, model.guidance) | rescaling
+            if request.stages:
+                arguments |= guidance_arguments(guidance_after(request, 0), model.guidance, pipeline)
             arguments |= refining.first if refining else {}
             arguments |= start_from(request, frame, pipeline, generator)
             arguments |= soften_steps(request, frame, pipeline, generator)
@@ -156,22 +165,9 @@ def count_steps(model: LoadedModel, request: GenerationRequest, refining: Refini
     """Counts the denoising steps of one picture as its scheduler takes them: Heun and PNDM run more than asked,
     image-to-image fewer; a refiner's are counted, too.
     """
-    timesteps = _timesteps(model, request)
+    timesteps = timesteps_of(model, request)
     if refining is None:
         return len(timesteps)
     scheduler = scheduler_for(refining.model, request, 0)
     scheduler.set_timesteps(request.schedule_steps)
     return count_refined_steps(timesteps, refining.model.pipeline("image_to_image", scheduler=scheduler), request)
-
-
-def _timesteps(model: LoadedModel, request: GenerationRequest) -> torch.Tensor:
-    scheduler = scheduler_for(model, request, 0)
-    shift = {"mu": 1.0} if scheduler.config.get("use_dynamic_shifting") else {}  # moves the steps, not their number
-    scheduler.set_timesteps(request.schedule_steps, **shift)
-    if not isinstance(request, ImageToImageRequest):
-        whole: torch.Tensor = scheduler.timesteps
-        return whole
-    pipeline = model.pipeline(request.task, scheduler=scheduler)
-    timesteps, _ = pipeline.get_timesteps(request.schedule_steps, request.strength, torch.device("cpu"))
-    last: torch.Tensor = timesteps
-    return last

@@ -17,6 +17,7 @@ from .images import check_pixels, to_rgb
 from .request_core import LARGEST_PROMPT, LARGEST_SEED, MOST_STEPS, SIZE_STEP, CoreFields, FileName, Side, Task
 from .request_sampling import SamplingFields
 from .request_seeds import SeedFields
+from .request_stages import StageFields
 from .request_words import describe_limits, limits, one_sentence
 from .upscaling.names import LANCZOS
 
@@ -46,7 +47,7 @@ LONGEST_SCHEDULE: Final = 1000
 LargeSide = Annotated[int, Field(ge=64, le=4096, multiple_of=SIZE_STEP)]
 
 
-class GenerationRequest(SamplingFields, SeedFields, CoreFields):
+class GenerationRequest(StageFields, SamplingFields, SeedFields, CoreFields):
     """What every task shares: :class:`~pipelines.request_core.CoreFields`, what steers sampling, and what seeds."""
 
     def __init__(self, **values: Any) -> None:

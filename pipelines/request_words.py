@@ -41,8 +41,12 @@ def describe_limits(request: type[BaseModel], parameter: str) -> str:
         return f"one of {', '.join(get_args(schema))}"
     if "minimum" not in bounds and "maximum" not in bounds:
         return f"text of at most {bounds['maxLength']} characters" if "maxLength" in bounds else "text"
-    words = f"a {'whole ' if whole else ''}number from {bounds['minimum']} to {bounds['maximum']}"
+    words = f"a {'whole ' if whole else ''}number from {bounds['minimum']:g} to {_most(bounds['maximum'])}"
     return words + (f", a multiple of {bounds['multipleOf']:g}" if "multipleOf" in bounds else "")
+
+
+def _most(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"
 
 
 def limits(request: type[BaseModel], parameter: str) -> dict[str, float]:

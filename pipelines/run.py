@@ -33,12 +33,13 @@ from .larger_rules import enlarges_only
 from .loading import LoadedModel
 from .memory import smaller_size
 from .models import STARTER_ID
-from .outfits import Outfit, drawn_requests, notices_for, outfits_for
+from .outfits import Outfit, drawn_requests, drawn_words, notices_for, outfits_for
 from .passes import Passes, plan_passes
 from .picture import OnStep, paint
 from .refining import Refining
 from .request import GenerationRequest, ImageToImageRequest
 from .seeds import PictureSeeds, seeds_of
+from .step_memory import remembering
 from .upscaling.upscalers import Upscalers
 
 PIXELS_TOGETHER: Final = 8 * 512 * 512
@@ -53,6 +54,7 @@ class Run:
         lend: Lends the loaded model, telling how its loading goes; called on the run's thread.
         request: What is asked for.
         cache: Results that need not be made twice.
+        steps: What the denoiser answered at the steps of pictures made lately.
         fitter: Finds the LoRAs, words and VAE that it names.
         upscalers: Enlarge pictures on the way.
         owner: On whose behalf the engine is used.
@@ -67,6 +69,7 @@ class Run:
         lend: Callable[[Progress, Stopped], contextlib.AbstractContextManager[LoadedModel]],
         request: GenerationRequest,
         cache: TensorCache,
+        steps: TensorCache,
         fitter: Fitter,
         upscalers: Upscalers,
         *,
@@ -78,6 +81,7 @@ class Run:
         self._lend_refiner = lend_refiner
         self._refining: Refining | None = None
         self._engine, self._lend, self._request, self._cache = engine, lend, request, cache
+        self._steps = steps
         self._fitter, self._upscalers = fitter, upscalers
         self._owner, self._control, self._previews = owner, control or Control(), previews
         self._events: queue.SimpleQueue[GenerationEvent | ReverieError] = queue.SimpleQueue()
@@ -227,15 +231,19 @@ class Run:
             try:
                 picture, outfit = seeds[index], outfits[index]
                 fitting, embeddings = outfit.fitting, outfit.embeddings
+                drawn = drawn_words(self._request, outfit.request)
 
                 def one_pass(
                     request: GenerationRequest, frame: Frame, told: OnStep, over: dict[str, Any] | None = None, /
                 ) -> Any:
                     given = (picture, lane, self._cache, told, fitting)
-                    return paint(model, request, frame, embeddings, *given, refining=outfit.refining, over=over)
+                    alone = over is None and outfit.refining is None
+                    memory = remembering(self._steps, model, outfit.request, picture, fitting) if alone else None
+                    more: dict[str, Any] = {"refining": outfit.refining, "over": over, "memory": memory}
+                    return paint(model, request, frame, embeddings, *given, **more)
 
                 image = passes.paint(one_pass, self._upscalers, lane.run, on_step)
-                self._events.put(ImageFinished(index, image, picture.seed, fitting.files, picture.variation))
+                self._events.put(ImageFinished(index, image, picture.seed, fitting.files, picture.variation, drawn))
             except Cancelled as stop:
                 if index in self._control.skipped and not self._stopped:
                     self._events.put(ImageSkipped(index))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,24 +11,9 @@ from .denoiser import Lane
 from .fitting import Fitting
 from .loading import LoadedModel
 from .noise import PictureNoise
+from .own_ways import OwnWays
 from .prompt_steps import StepPrompts
 from .standins import SharedDenoiser, SharedVae, StandIn
-from .touches import Touches
-
-
-@dataclass(frozen=True)
-class OwnWays:
-    """How a picture's calls differ from everybody's; without anything they do not.
-
-    Attributes:
-        touches: What is done to the denoiser, and whether the VAE's edges meet.
-        after: What is done to each of the denoiser's answers; None = nothing.
-        posterior: What encoded pictures are sampled with; None = with what the pipeline says.
-    """
-
-    touches: Touches = field(default_factory=Touches)
-    after: Callable[[Any], Any] | None = None
-    posterior: torch.Generator | None = None
 
 
 def posterior_of(noise: PictureNoise) -> torch.Generator | None:
@@ -72,7 +55,7 @@ def stand_ins(
             made[name] = SharedVae(chosen, lane, cache, key, **ways, **known)
         elif name in ("unet", "transformer"):
             worn = None if fitting is None else fitting.worn
-            made[name] = SharedDenoiser(network, lane, worn, prompts, own.touches, own.after, **known)
+            made[name] = SharedDenoiser(network, lane, worn, prompts, own, **known)
         else:
             made[name] = StandIn(network, lane, **known)
     return made

@@ -13,11 +13,12 @@ from .caches import TensorCache, fingerprint
 from .denoiser import Lane
 from .errors import GenerationError
 from .memory import first_that_fits, tiled
+from .own_ways import OwnWays
 from .prompt_steps import StepPrompts
 from .seamless import circular, decode_seamlessly
-from .touches import Touched, Touches
+from .touches import Touched
 
-NOTHING: Final = Touches()
+NOTHING: Final = OwnWays()
 
 
 class StandIn(torch.nn.Module):
@@ -50,8 +51,7 @@ class SharedDenoiser(StandIn):
         lane: Where its calls are parked.
         worn: What it shall wear for them.
         prompts: What it is told where the prompts change from step to step; None = what the pipeline says.
-        touches: What is done to it for these calls.
-        after: What is done to each answer; None = nothing.
+        own: How these calls differ from everybody's.
         **known: As for :class:`StandIn`.
     """
 
@@ -61,12 +61,11 @@ class SharedDenoiser(StandIn):
         lane: Lane,
         worn: Worn | None = None,
         prompts: StepPrompts | None = None,
-        touches: Touches = NOTHING,
-        after: Callable[[Any], Any] | None = None,
+        own: OwnWays = NOTHING,
         **known: object,
     ) -> None:
-        called = Touched(network, touches) if touches else network
-        super().__init__(network, lane, called=called, worn=worn, prompts=prompts, after=after, **known)
+        called = Touched(network, own.touches) if own.touches else network
+        super().__init__(network, lane, called=called, worn=worn, prompts=prompts, own=own, **known)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Parks the call and gives this lane's slice of the result."""
@@ -75,9 +74,13 @@ class SharedDenoiser(StandIn):
         def denoise(*args: Any, **kwargs: Any) -> Any:
             return own["lane"].denoise(own["called"], args, kwargs, own["worn"])
 
-        prompts, after = own["prompts"], own["after"]
-        answer = denoise(*args, **kwargs) if prompts is None else prompts.denoise(denoise, args, kwargs)
-        return answer if after is None else after(answer)
+        def ask() -> Any:
+            prompts = own["prompts"]
+            return denoise(*args, **kwargs) if prompts is None else prompts.denoise(denoise, args, kwargs)
+
+        ways: OwnWays = own["own"]
+        answer = ask() if ways.memory is None else ways.memory.answer(ask)
+        return answer if ways.after is None else ways.after(answer)
 
     def cache_context(self, *_args: Any, **_kwargs: Any) -> contextlib.AbstractContextManager[None]:
         """Does nothing: diffusers would note on the network, which others share, whose call it is in."""

@@ -32,6 +32,7 @@ from .placing import DENOISERS
 from .plans import KEPT_FREE, Machine, Plan, Wishes, plan_for
 from .request import GenerationRequest
 from .run import Run, pictures_together
+from .step_memory import STEP_BYTES
 from .upscaling.upscalers import Upscalers
 
 CPU: Final = torch.device("cpu")
@@ -55,6 +56,7 @@ class Workshop:
         self._catalogue = catalogue
         self._engine = Engine()
         self._cache = TensorCache()
+        self._steps = TensorCache(STEP_BYTES)
         self._engine.make_room = self._make_room
         self._wishes = wishes
         self._card = Card(self.device, lambda: free_bytes(self.device)) if self.device.type == "cuda" else None
@@ -113,6 +115,7 @@ class Workshop:
     def _forget(self, model: LoadedModel) -> None:
         """Lets go of all that belongs to a model that was dropped, and gives its memory back."""
         self._cache.forget(model.key)
+        self._steps.forget(model.key)
         if self._card is not None:
             self._card.forget(networks_of(model))
         del model  # the caller has let go of its own already
@@ -122,6 +125,7 @@ class Workshop:
     def _make_room(self) -> Iterator[None]:
         """Forgets cached results and sets all other networks aside while the denoiser works."""
         self._cache.clear()
+        self._steps.clear()
         if self._card is not None:  # from where they come back by themselves
             self._card.clear_for_called()
             free_memory()
@@ -153,6 +157,7 @@ class Workshop:
             partial(self._lend, info),
             request,
             self._cache,
+            self._steps,
             self._fitter,
             self._upscalers,
             owner=owner,

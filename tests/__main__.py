@@ -29,9 +29,9 @@ PARTS: dict[str, list[str]] = {
         "--no-parse-comments",
         "--violations",
     ],
-    "pytest": ["-m", "pytest", "--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"],
+    "pytest": ["-m", "pytest", "--numprocesses", "3", "--dist", "loadfile", "--no-loadscope-reorder"],
 }
-"""Name → what Python is given; pytest is last, so that its summary is. It has two processes, for two cores."""
+"""Name → what Python is given; pytest is last, so that its summary is. Its processes: see :mod:`tests.dividing`."""
 
 CHECKED = ("launch.py", "pipelines", "webui", "tests")
 """What the check for the oldest supported Python reads."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.chromium import ARGUMENTS, SENTENCE, find_chromium
-from tests.dividing import FilesAndOneBrowser
+from tests.dividing import FilesAndFewBrowsers
 from tests.offline import shut_network
 from tests.studio import Studio, start_studio
 
@@ -77,7 +77,9 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     """A fresh page of a fresh visitor, 1440 × 900."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
+    # Without motion: what moves is drawn by the processor here, sixty times a second.
+    size = {"width": 1440, "height": 900}
+    context = chromium.new_context(viewport=size, locale="en-US", reduced_motion="reduce")
     context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
@@ -115,12 +117,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Where two processes share the tests."""
-    return FilesAndOneBrowser(config, log)
+    """Where several processes share the tests."""
+    return FilesAndFewBrowsers(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> None:
-    """Leaves slow tests out unless asked for; what drives a browser is marked so and runs last, or, where two processes
+    """Leaves slow tests out unless asked for; what drives a browser is marked so and runs last, or, where processes
     share the tests, first: it takes longest.
     """
     slow = [item for item in items if item.get_closest_marker("slow") and not config.getoption("--slow")]

@@ -1,20 +1,35 @@
-"""How two processes share the tests: whole files each, and one of them has all that drives a browser."""
+"""How three processes share the tests of two cores: whole files each, and at most two drive a browser at a time.
+
+A test in a browser waits for a quarter of its time, so two of them leave room for a third process.
+"""
 
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Final
+from typing import Any, Final
 
 from xdist.scheduler import LoadFileScheduling
 
+AT_ONCE: Final = 2
+"""Chromiums; more are too slow for what their pages wait for."""
+
 BROWSER: Final = ("test_page", "test_picture_info", "test_models_room", "test_benchmarks", "test_app")
-"""How the files begin that drive a browser; together, so that there is one Chromium at a time."""
+"""How the files begin that drive a browser."""
 
 
-class FilesAndOneBrowser(LoadFileScheduling):  # type: ignore[misc]  # xdist tells no types
-    """Hands out whole files, and those that drive a browser as one."""
+class FilesAndFewBrowsers(LoadFileScheduling):  # type: ignore[misc]  # xdist tells no types
+    """Hands out whole files: those that drive a browser first, but never to more than two at once."""
 
-    def _split_scope(self, nodeid: str) -> str:
-        """The name of what belongs together."""
-        file = nodeid.split("::", 1)[0]
-        return "browser" if PurePath(file).stem.startswith(BROWSER) else file
+    def _assign_work_unit(self, node: Any) -> None:
+        others = [units for one, units in self.assigned_work.items() if one is not node]
+        driving = sum(any(drives(file) and not all(done.values()) for file, done in units.items()) for units in others)
+        wanted = driving < AT_ONCE
+        fitting = next((file for file in self.workqueue if drives(file) == wanted), None)
+        if fitting is not None:
+            self.workqueue.move_to_end(fitting, last=False)
+        super()._assign_work_unit(node)
+
+
+def drives(file: str) -> bool:
+    """Whether a file's tests drive a browser."""
+    return PurePath(file).stem.startswith(BROWSER)

@@ -205,3 +205,10 @@ def test_no_event_listens_to_a_crowd(studio: str) -> None:
     assert status == 200
     crowds = [dependency for dependency in json.loads(told)["dependencies"] if len(dependency["targets"]) > 16]
     assert [dependency["js"] or dependency["api_name"] for dependency in crowds] == []
+
+
+def test_an_open_page_keeps_no_connection_for_itself(studio: str) -> None:
+    """A browser has six for one address: with Gradio's heartbeat, which its ``State`` asks for, a seventh tab hangs."""
+    status, told = Visitor(studio).ask("config")
+    assert status == 200
+    assert json.loads(told)["connect_heartbeat"] is False

@@ -14,12 +14,15 @@ import torch
 
 from tests.benchmarks import __main__ as command
 from tests.benchmarks import (
+    branch,
     cancelling,
     company,
+    easel,
     first_preview,
     gpu,
     manager_cost,
     owners,
+    page,
     preview_cost,
     real_sizes,
     record,
@@ -138,6 +141,26 @@ def test_the_first_preview_is_timed_by_the_page(running: Studio, chromium: Brows
     assert result.details["click_to_first_preview_milliseconds"].lowest > 0
     assert result.details["click_to_finished_milliseconds"].lowest > 0
     assert result.details["step_milliseconds"] > 0
+
+
+def test_the_page_is_timed_by_itself(running: Studio, chromium: Browser) -> None:
+    result = page.measure_page(page.Settings(loads=1, keys=5, pictures=2, steps=60), chromium, running.url)
+    load, megabytes, delay = values_of(result)
+    assert load > 0
+    assert 0.05 < megabytes < 1.5
+    assert delay >= 0
+    assert result.figures[2].note == "5 keys"
+
+
+def test_brushing_a_large_picture_is_timed_beside_a_small_one(chromium: Browser, studio: str) -> None:
+    settings = easel.Settings(strokes=1, moves=5, large=(1024, 768))
+    (ratio,) = values_of(easel.measure_easel(settings, chromium, studio))
+    assert ratio > 0
+
+
+def test_a_branch_is_timed_beside_the_steps_that_remain() -> None:
+    ratios = values_of(branch.measure(branch.Settings(rounds=1, steps=4, at=(2,))))
+    assert all(ratio > 0 for ratio in ratios)
 
 
 def test_starting_up_is_timed_against_importing_gradio() -> None:

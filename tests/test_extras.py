@@ -53,6 +53,17 @@ def test_the_catalogue_finds_them(tmp_path: Path) -> None:
         Catalogue().find_lora("anna")
 
 
+def test_a_damaged_file_says_what_is_wrong_with_it(tmp_path: Path) -> None:
+    hollow(tmp_path / "Lora/people/anna.safetensors", LORA)
+    whole = (tmp_path / "Lora/people/anna.safetensors").read_bytes()
+    (tmp_path / "Lora/people/Broken.safetensors").write_bytes(whole[:100])
+    catalogue = Catalogue([tmp_path])
+    for name in ("broken", "people/Broken", "Broken.safetensors"):
+        with pytest.raises(ModelError, match=r"Broken\.safetensors") as caught:
+            catalogue.find_lora(name)
+        assert "not installed" not in str(caught.value)
+
+
 def test_the_most_frequent_tags_are_the_triggers(tmp_path: Path) -> None:
     sets = {"10_anna": {"anna": 20, "red hair": 5, "hat": 1}, "5_more": {"red hair": 30, "": 99, "x": -1, "y": "7"}}
     assert triggers(tmp_path / "x", {"ss_tag_frequency": json.dumps(sets)}) == ("red hair", "anna", "hat")

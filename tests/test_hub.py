@@ -242,6 +242,6 @@ def test_a_stranger_downloads_only_where_the_host_says_so(
     flags: list[str], shared: bool, downloads: bool | None
 ) -> None:
     manager = _backend([], parse(flags), shared=shared)
-    hub = manager.catalogue._hub
-    assert (hub.downloads if hub else None) is downloads
+    listed = manager.catalogue._hub
+    assert (listed.hub.downloads if listed else None) is downloads
     manager.close()

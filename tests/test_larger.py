@@ -239,7 +239,7 @@ def test_enlarging_is_cancelled_within_a_tile(manager: PipelineManager) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"hires_scale": 5}, "hires_scale is 5; it must be a number from 1.0 to 4.0."),
+        ({"hires_scale": 5}, "hires_scale is 5; it must be a number from 1 to 4."),
         ({"hires_scale": float("nan")}, "hires_scale is nan"),
         ({"hires_scale": True}, "hires_scale is 'True'"),
         ({"hires_width": 256}, "hires_width is given without hires_height"),
@@ -258,7 +258,7 @@ def test_a_second_pass_that_cannot_be_is_refused_in_a_sentence(values: dict[str,
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"tile_scale": 9}, "tile_scale is 9; it must be a number from 1.0 to 8.0."),
+        ({"tile_scale": 9}, "tile_scale is 9; it must be a number from 1 to 8."),
         ({"tile_scale": 2, "tile_size": 64, "tile_overlap": 40}, "more than half of tile_size, which is 64; lower it"),
         ({"tile_scale": 8, "width": 2048, "height": 2048}, "million are the most; lower it."),
         ({"tile_scale": 2, "refiner": "r"}, "a refiner does not paint tiles"),

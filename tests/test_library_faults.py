@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipelines.request import TextToImageRequest
+from pipelines.request import InpaintRequest, TextToImageRequest
 from tests.libraries import ids, opened, picture
 from tests.studio import ROOT
 from webui.library.embed import read_recipe
@@ -245,8 +245,11 @@ def test_any_call_may_fail_at_any_time(tmp_path, monkeypatch, call, number, at):
         before = [library.keep("ann", request, picture(seed, 8)) for seed in range(3)]
         library.delete("ann", [before[0].id])
     with failing(monkeypatch, call, number, at), opened(tmp_path) as library:
+        begun = {"image": picture(4).image, "mask_image": Image.new("L", (64, 64), 255)}
+        edit = library.keep("ann", InpaintRequest(prompt="a red circle", **begun), picture(8), parent=before[1].id)
         made = library.keep("ann", request, picture(9, 8))
-        assert made.path is not None or made.image.startswith(b"\x89PNG"), "it is delivered in any case"
+        for one in (edit, made):
+            assert one.path is not None or one.image.startswith(b"\x89PNG"), "it is delivered in any case"
         for outcome in (
             library.star("ann", [before[1].id]),
             library.delete("ann", [before[2].id]),
@@ -259,7 +262,8 @@ def test_any_call_may_fail_at_any_time(tmp_path, monkeypatch, call, number, at):
         everything = {*ids(library.newest("ann", 99)), *ids(library.trash("ann"))}
         assert set(ids(before)) <= everything
         assert (made.id in everything) == (made.path is not None)
+        assert edit.notice or set(library.inputs("ann", edit.id)) == {"image", "mask_image"}
         for one in (*library.newest("ann", 99), *library.trash("ann")):
-            assert read_recipe(one.path).seed in (0, 1, 2, 9)
+            assert read_recipe(one.path).seed in (0, 1, 2, 8, 9)
             with Image.open(one.path) as image:
                 image.load()

@@ -11,6 +11,7 @@ from webui.jobs import JobQueue
 from webui.library.store import Library
 from webui.memory import gather_script, recall, recall_picture
 from webui.plain_form import first_plain
+from webui.series_fields import first_series
 from webui.studio import Studio
 
 
@@ -57,6 +58,11 @@ def test_what_was_remembered_comes_back(studio):
         "lora_1_weight": -0.35,
         "lora_2_on": False,
         **first_plain(),
+        **first_series(),
+        "branch": "",
+        "grid_x": "num_inference_steps",
+        "grid_x_values": "3, 60",
+        "loops": 4,
         "hires_scale": 1.5,
         "eta": "0.4",
         "tiling": True,
@@ -87,6 +93,10 @@ def test_what_was_remembered_comes_back(studio):
         {"hires_upscaler": "gone.safetensors"},
         {"eta": "a lot"},
         {"tiling": "yes"},
+        {"loops": 99},
+        {"grid_x": "nonsense"},
+        {"many_prompts": "all"},
+        {"branch": "{"},
         {"seed": 5},
         {"model": "gone"},
         {"model": ["starter"]},

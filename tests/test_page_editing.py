@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.test_page import open_page, pixels, png_of, said, set_number, wait_for_new
+from tests.test_page import newest, open_advanced, open_page, pixels, png_of, said, set_number, wait_for_new
 from webui.library.embed import read_recipe
 
 PHONE = {"width": 390, "height": 844}
@@ -162,8 +162,11 @@ def test_loopback_goes_on_while_the_page_is_opened_again_and_stop_ends_it(at: Pa
     assert seeds == [(seeds[0] + turn) % 2**32 for turn in range(3)]
 
     section = unfold(at, "loop-section")
-    section.locator("#loops input[type=number]").fill("32")
-    section.locator("#loops input[type=number]").press("Tab")
+    for name, value in (("loops", "32"), ("strength_factor", "1")):  # both were remembered
+        section.locator(f"#{name} input[type=number]").fill(value)
+        section.locator(f"#{name} input[type=number]").press("Tab")
+    open_advanced(at)
+    set_number(at, "num_inference_steps", 60)  # so that it has not ended before it is stopped
     at.locator("#dream").click()
     expect(at.locator("article.row[data-row]")).to_have_count(count + 2, timeout=180_000)
     at.locator("#stop").click()
@@ -193,9 +196,11 @@ def test_many_pictures_are_gone_through_and_a_bad_one_is_named(at: Page, tmp_pat
     count = at.locator("article.row[data-row]").count()
     at.locator("#dream").click()
     said(at, "Left out: words.png")
-    expect(at.locator("article.row[data-row]")).to_have_count(count + 2, timeout=180_000)
+    made = newest(at).locator(".tile")
+    expect(at.locator("article.row[data-row]")).to_have_count(count + 1, timeout=180_000)
+    expect(made).to_have_count(2, timeout=180_000)
     expect(at.locator("article.row.live")).to_have_count(0)
-    seen = [pixels(png_of(at, at.locator("article.row[data-row]").nth(i).locator(".tile").first)) for i in (1, 0)]
+    seen = [pixels(png_of(at, made.nth(number))) for number in (0, 1)]
     assert [int(one.mean((0, 1)).argmax()) for one in seen] == [0, 1], "red first, then green"
 
 

@@ -124,7 +124,7 @@ def test_a_variation_knows_its_parent_and_its_recipe_holds(at: Page) -> None:
     expect(newest(at).locator(".tile")).to_have_count(4)
     newest(at).locator(".open").first.click()
     viewer = at.get_by_role("dialog", name="Picture")
-    expect(viewer).to_contain_text("Made from (variation)")
+    expect(viewer).to_contain_text("Made from (Variation)")
     viewer.get_by_role("button", name="Compare").click()
     compare = at.get_by_role("dialog", name="Compare two pictures")
     expect(compare.locator(".below")).to_have_attribute("src", f"{at.url.rstrip('/')}/reverie/picture/{parent}")
@@ -134,7 +134,7 @@ def test_a_variation_knows_its_parent_and_its_recipe_holds(at: Page) -> None:
     viewer.get_by_role("button", name="Prove it").click()
     expect(viewer.locator(".verdict strong")).to_contain_text("Proven")
     at.keyboard.press("ArrowRight")
-    expect(viewer).to_contain_text("Made from (variation)")
+    expect(viewer).to_contain_text("Made from (Variation)")
     viewer.locator(".thumb").first.click()
     expect(at.locator(f'dialog.viewer img[src$="{parent}"]')).to_be_visible()
     expect(at.locator("dialog.viewer .thumbs .thumb")).to_have_count(4)
@@ -168,7 +168,7 @@ def test_only_the_pages_own_script_changes_anything_and_only_its_owners_pictures
     for path in ("/reverie/star", "/reverie/delete", "/reverie/trash/empty", "/reverie/restore"):
         assert ben.evaluate(asked, [path, True, body])[1] == '{"ids":[],"notice":null,"gone":[]}'
         assert ann.evaluate(asked, [path, False, body])[0] == 403
-    for path in ("picture", "thumbnail", "row", "lineage"):
+    for path in ("picture", "thumbnail", "row", "lineage", "steps", "replay"):
         assert ben.evaluate(asked, [f"/reverie/{path}/{secret}", True, None])[0] == 404
     assert ben.evaluate(asked, [f"/reverie/download?ids={secret}", True, None])[0] == 404
     assert ben.evaluate(asked, [f"/reverie/prove/{secret}", True, "{}"])[0] == 404

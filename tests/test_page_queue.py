@@ -169,3 +169,32 @@ def test_a_double_click_is_one_wish_and_stop_takes_what_was_begun_last(page: Pag
     expect(live.locator(".row-prompt")).to_have_text("a red circle, asked for first")
     page.keyboard.press("Escape")
     expect(live).to_have_count(0)
+
+
+COUNT_STREAMS = """window.streams = 0; window.EventSource = class extends EventSource {
+  constructor(...how) { super(...how); window.streams += 1; }
+  close() { if (this.readyState !== EventSource.CLOSED) window.streams -= 1; super.close(); } };
+window.out_of_sight = (so) => { Object.defineProperty(document, "hidden", { configurable: true, get: () => so });
+  document.dispatchEvent(new Event("visibilitychange")); };"""
+
+
+def test_of_the_tabs_that_nobody_sees_one_listens(page: Page, studio: str) -> None:
+    page.context.add_init_script(COUNT_STREAMS)
+    open_page(page, studio)
+    page.locator("#prompt textarea").fill("a grey circle on a white background")
+    page.locator("#dream").click()
+    page.locator("article.row.live").get_by_role("button", name="Pause").click()
+    expect(page.locator("article.row.live .row-note")).to_contain_text("Paused")
+    other = page.context.new_page()
+    open_page(other, studio)
+    expect(other.locator("article.row.live .row-note")).to_contain_text("Paused")
+    for tab in (page, other):
+        assert tab.evaluate("window.streams") == 1
+        tab.evaluate("window.out_of_sight(true)")
+    other.wait_for_function("window.streams === 0")
+    assert page.evaluate("window.streams") == 1
+
+    other.evaluate("window.out_of_sight(false)")
+    other.wait_for_function("window.streams === 1")
+    other.locator("article.row.live").get_by_role("button", name="Stop").click()
+    expect(page.locator("article.row.live")).to_have_count(0)

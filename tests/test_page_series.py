@@ -148,7 +148,7 @@ def test_a_picture_is_upscaled_and_varied_and_they_know_where_they_come_from(at:
         told = read_infotext(image.info["parameters"])
     assert told["prompt"] == PROMPT
     larger.locator(".tile .open").click()
-    expect(viewer.locator(".origins h4").first).to_have_text("Made from (upscaled)")
+    expect(viewer.locator(".origins h4").first).to_have_text("Made from (Upscaled)")
     expect(viewer.locator(".thumb").first).to_be_visible()
     viewer.get_by_role("button", name="Prove it").click()
     expect(viewer.locator(".verdict")).to_contain_text("Proven: the same picture, every pixel alike.")

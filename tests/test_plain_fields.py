@@ -17,7 +17,7 @@ from webui.plain_form import PLAIN_NAMES, TYPED, asked_plain, first_plain
 OTHERWISE = {
     *("prompt", "negative_prompt", "num_inference_steps", "guidance_scale", "scheduler", "seed", "width", "height"),
     *("num_images_per_prompt", "model", "loras", "vae", "refiner", "refiner_switch", "deterministic"),
-    *("image", "strength", "mask_image", "mask_blur"),
+    *("image", "strength", "mask_image", "mask_blur", "stages"),
 }
 """Fields with a control of their own elsewhere on the page, or, as ``deterministic``, none."""
 

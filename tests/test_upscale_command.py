@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pipelines.request import ImageToImageRequest, limits
+from pipelines.upscaling.names import LANCZOS
 from tests.studio import popen_launch
 from webui.library.embed import read_recipe
 from webui.refusal import CannotStart
-from webui.upscale_flags import as_generate
+from webui.upscale_flags import LARGEST, SMALLEST, as_generate
 
 
 def test_a_picture_is_enlarged_and_its_file_named(tmp_path: Path) -> None:
@@ -36,3 +38,9 @@ def test_its_flags_become_those_of_generate() -> None:
         as_generate(["a.png", "--by", "twice"])
     with pytest.raises(CannotStart, match="FILE"):
         as_generate([])
+
+
+def test_its_bounds_and_its_upscaler_are_the_requests() -> None:
+    bounds = limits(ImageToImageRequest, "tile_scale")
+    assert bounds["minimum"] < SMALLEST < LARGEST == bounds["maximum"]
+    assert as_generate(["a.png"])[-1] == LANCZOS == ImageToImageRequest.model_fields["tile_upscaler"].default

@@ -22,6 +22,7 @@ from .enlarging import wire_enlarging
 from .examples import load_examples
 from .extras_rows import wire_extras
 from .fetching import Fetching
+from .field_list import fields_script
 from .flags import AT_ONCE
 from .form import REMEMBERED
 from .grid_rows import wire_grid
@@ -32,7 +33,7 @@ from .jobs import JobQueue
 from .journal import Journal
 from .library.prove import machine_of
 from .library.store import Library
-from .listening import when_changed
+from .listening import Listening
 from .memory import form_memory, gather_script, recall, recall_picture
 from .model_menu import SETTINGS, lacking_notes, settings_for
 from .own_styles import AllStyles
@@ -41,6 +42,7 @@ from .panel import Panel, lay_out_panel
 from .picture_info_events import wire_picture_info
 from .prompt_line import wire_prompt_line
 from .refining import wire_refining
+from .replay_routes import wire_replaying
 from .routes import page_routes
 from .saying import say
 from .sizes import size_problems, stops
@@ -49,6 +51,7 @@ from .stage import lay_out_easel, lay_out_results
 from .studio import Studio
 from .style_rows import wire_styles
 from .tabs.models import lay_out_models
+from .tabs.settings import lay_out_settings
 from .theme import HERE, head, make_theme
 from .topbar import lay_out_topbar
 from .varying import wire_variations
@@ -120,9 +123,11 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int
         model = studio.model(job.request.model)
         number = job.picture_id(event.index)
         origin = job.origin._asdict()
-        return library.keep(
+        saved = library.keep(
             job.owner, job.request, event, model=model, machine=machine_of(manager), picture_id=number, **origin
         )
+        studio.strips.keep(saved.id, job.strip(event.index))
+        return saved
 
     journal = Journal(library.folder / ".library" / "jobs.sqlite3")
     queue = JobQueue(
@@ -163,25 +168,34 @@ def build_app(manager: Backend, outputs_dir: Path, shared: bool, *, at_once: int
                 easel = lay_out_easel()
                 results = lay_out_results(studio)
         lay_out_models()
-        original = gr.State(None)
-        wire_dreaming(studio, panel, easel, results)
-        wire_wishes(studio, panel, results)
-        wire_grid(studio, panel.grid, panel.fields)
-        wire_enlarging(studio, results)
-        wire_source(studio, panel, easel, original)
-        wire_growing(studio, panel, easel, original)
-        wire_refining(studio, panel, easel, results, original)
-        wire_variations(studio, panel, results)
-        wire_picture_info(studio, panel, easel, original)
-        wire_inspiring(studio, panel, results)
-        wire_prompt_line(studio, panel.fields, panel.prompt_line)
-        wire_styles(studio, page, panel.styles, panel.fields["prompt"], panel.fields["negative_prompt"])
-        _wire_tabs(panel)
-        _wire_choices(studio, panel)
-        wire_extras(studio, page, panel.extras, panel.fields["model"])
-        _wire_memory(page, panel, easel, original)
-        add_endpoints(studio)
+        lay_out_settings()
+        _wire(studio, page, panel, easel, results)
     return page
+
+
+def _wire(studio: Studio, page: Page, panel: Panel, easel: gr.HTML, results: gr.HTML) -> None:
+    """Connects what was laid out; what everybody listens to comes last."""
+    original = gr.Textbox("", visible="hidden", show_label=False, elem_id="kept-original")  # see source.kept_file
+    listening = Listening()
+    wire_dreaming(studio, panel, easel, results)
+    wire_wishes(studio, panel, results)
+    wire_grid(studio, panel.grid, panel.fields, listening)
+    wire_enlarging(studio, results)
+    wire_replaying(studio, results)
+    wire_source(studio, panel, easel, original)
+    wire_growing(studio, panel, easel, original)
+    wire_refining(studio, panel, easel, results, original)
+    wire_variations(studio, panel, results)
+    wire_picture_info(studio, panel, easel, original)
+    wire_inspiring(studio, panel, results)
+    wire_prompt_line(studio, panel.fields, panel.prompt_line, listening)
+    wire_styles(studio, page, panel.styles, panel.fields["prompt"], panel.fields["negative_prompt"])
+    _wire_tabs(panel)
+    _wire_choices(studio, panel)
+    wire_extras(studio, page, panel.extras, panel.fields["model"])
+    _wire_memory(page, panel, easel, original, listening)
+    listening.begin()
+    add_endpoints(studio)
 
 
 def launch_options(shared: bool, *, guarded: bool = True) -> dict[str, Any]:
@@ -197,7 +211,7 @@ def launch_options(shared: bool, *, guarded: bool = True) -> dict[str, Any]:
         middleware.append(Middleware(ThisMachineOnly))
     return {
         "theme": make_theme(),
-        "head": head(),
+        "head": f"{head()}<script>{fields_script()}</script>",
         "favicon_path": str(HERE / "favicon.svg"),
         "footer_links": [],
         "run_history": False,
@@ -246,7 +260,7 @@ def _stops(studio: Studio, model_id: object) -> list[Any]:
     return [gr.update(stops=told), gr.update(stops=told)]
 
 
-def _wire_memory(page: Page, panel: Panel, easel: gr.HTML, original: gr.State) -> None:
+def _wire_memory(page: Page, panel: Panel, easel: gr.HTML, original: gr.Textbox, listening: Listening) -> None:
     """Every change is remembered by the browser, and brought back when the page is opened again."""
     fields = [panel.fields[name] for name in REMEMBERED]
     source, memory = panel.fields["source"], form_memory()
@@ -273,4 +287,4 @@ def _wire_memory(page: Page, panel: Panel, easel: gr.HTML, original: gr.State) -
     restored = page.load(restore, memory, [panel.tabs, panel.negative_section, *fields], queue=False, **PRIVATE)
     restored.then(None, panel.fields["task"], js="(task) => { reverie.restored(task); }", **PRIVATE)
     told = [*fields, source]
-    when_changed("remembering", told, None, told, memory, js=gather_script(), pause=250)
+    listening.when_changed("remembering", told, None, told, memory, js=gather_script(), pause=250)

@@ -10,6 +10,7 @@ import gradio as gr
 
 from pipelines.errors import InvalidRequest, ReverieError
 
+from .branching import BRANCH, asked_branch
 from .form import styles_of
 from .grid_form import many_asked
 from .looping import asks_for_loops, loopback_asked
@@ -48,6 +49,9 @@ def make_request(studio: Studio, values: Mapping[str, Any]) -> GenerationRequest
 def origin_of(studio: Studio, values: Mapping[str, Any]) -> Origin:
     """What the form tells of where the picture comes from: the result that was sent to it, and the style."""
     style = ",".join(style.id for style in styles_of(studio, values["style"]))
+    branch = asked_branch(values.get("branch"))
+    if branch.stages and branch.start:
+        return Origin(parent=branch.start, edit=BRANCH, style=style or None)
     parent = str(values["parent"] or "") if values["task"] != text_to_image.TASK else ""
     return Origin(parent=parent or None, style=style or None)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from .filling import own_words, style_words
-from .library.infotext import read_infotext
+from .library.infotext import TEMPLATE, read_infotext
 from .library.search import EPOCH, Filters
 from .plain_fields import BY_NAME
 from .plain_form import plain_words
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PICTURES_A_PAGE: Final = 36
 MOST_IN_A_REQUEST: Final = 10
 
-_SERIES: Final = re.compile(r"(grid|prompt_matrix|loopback) (\d{1,4})/(\d{1,4})")
+_SERIES: Final = re.compile(r"(grid|prompt_matrix|loopback|files|replay) (\d{1,4})/(\d{1,4})")
 
 DETAILS: Final = {
     "Prompt strength": "guidance_scale",
@@ -102,6 +102,8 @@ def _grouped(pictures: Iterable[SavedPicture]) -> list[list[SavedPicture]]:
             last = ()
             continue
         shared = {name: value for name, value in told.items() if name not in ("seed", "variation_seed")}
+        if template_of(told):  # words left to chance: each picture has its own
+            shared = {name: value for name, value in shared.items() if name not in ("prompt", "negative_prompt")}
         same: tuple[object, ...] = (
             repr(sorted(shared.items(), key=str)),
             picture.width,
@@ -117,6 +119,11 @@ def _grouped(pictures: Iterable[SavedPicture]) -> list[list[SavedPicture]]:
             rows.append([picture])
         last = same
     return [sorted(row, key=lambda one: (place_in_series(one)[2], own[one.id])) for row in rows]
+
+
+def template_of(told: Mapping[str, Any]) -> str:
+    """The prompt before chance decided, where it did."""
+    return str(told.get("unknown", {}).get(TEMPLATE, ""))
 
 
 def _unsaved(studio: Studio, owner: str) -> list[SavedPicture]:

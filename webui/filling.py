@@ -11,6 +11,7 @@ import gradio as gr
 from pipelines.samplers import find_sampler, schedule_choices
 from pipelines.styles_csv import take_styles_off
 
+from .branching import written_branch
 from .controls import image_strength_of
 from .extras_form import EXTRAS, filled_extras
 from .form import styles_of
@@ -35,6 +36,7 @@ FILLED: Final = (
     "model",
     "sampler",
     "schedule",
+    "branch",
     *EXTRAS,
     *PLAIN_NAMES,
 )
@@ -87,6 +89,7 @@ def settings_of(studio: Studio, told: Mapping[str, Any], task: str) -> dict[str,
         values |= {"sampler": choice.sampler.name, "schedule": choice.name}
     if told.get("model") in studio.models:
         values["model"] = told["model"]
+    values["branch"] = written_branch(told.get("stages"))
     return values | filled_extras(studio, told) | filled_plain(studio, told)
 
 

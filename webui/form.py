@@ -9,10 +9,12 @@ from pipelines.request import ImageToImageRequest
 from pipelines.samplers import find_sampler
 from pipelines.styles_csv import apply_styles
 
+from .branching import NO_BRANCH, asked_branch
 from .controls import image_strength_of, whole
 from .extras_form import EXTRAS, asked_extras, first_extras
 from .plain_form import PLAIN_NAMES, asked_plain, first_plain
 from .prompt_told import check_words
+from .series_fields import SERIES, first_series
 from .sizes import LIKE_PICTURE, SQUARE, resolve_size
 from .typed_seed import seed_of
 
@@ -47,8 +49,10 @@ REMEMBERED: Final = (
     "schedule",
     "background",
     "parent",
+    "branch",
     *EXTRAS,
     *PLAIN_NAMES,
+    *SERIES,
 )
 """The fields that a browser remembers, in a fixed order."""
 
@@ -71,8 +75,10 @@ def first_values(studio: Studio) -> dict[str, Any]:
         "model": model.id,
         "background": "#ffffff",
         "parent": "",
+        "branch": NO_BRANCH,
         **first_extras(),
         **first_plain(),
+        **first_series(),
         **model_values(studio, model.id),
     }
 
@@ -134,4 +140,5 @@ def shared_fields(
         "model": model.id,
         **asked_extras(values),
         **asked_plain(values, task),
+        "stages": asked_branch(values.get("branch")).stages,
     }

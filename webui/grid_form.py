@@ -21,6 +21,7 @@ from .extras_form import refiner_choices, vae_choices
 from .form import styles_of
 from .grid_plan import GridPlan, keeper_of_sheets
 from .series import ListPlan, Plan
+from .series_fields import AXES, LIST, MATRIX, ONE, VALUES
 
 if TYPE_CHECKING:
     from pipelines.request import GenerationRequest
@@ -31,21 +32,6 @@ Make = Callable[[Mapping[str, Any]], "GenerationRequest"]
 """Makes a request of the form's values."""
 
 TASKS: Final = (TextToImageRequest, ImageToImageRequest, InpaintRequest)
-AXES: Final = ("grid_x", "grid_y", "grid_z")
-VALUES: Final = tuple(f"{axis}_values" for axis in AXES)
-
-ONE: Final = ""
-MATRIX: Final = "prompt_matrix"
-LIST: Final = "prompt_list"
-
-MANY: Final = (*AXES, *VALUES, "grid_gap", "many_prompts", "matrix_first", "matrix_seeds", "prompt_lines")
-"""The form's fields here, in a fixed order."""
-
-
-def first_many() -> dict[str, Any]:
-    """What they show to somebody who has never been here: nothing but one request."""
-    texts: dict[str, Any] = dict.fromkeys((*AXES, *VALUES, "prompt_lines"), "")
-    return texts | {"grid_gap": 4, "many_prompts": ONE, "matrix_first": False, "matrix_seeds": False}
 
 
 def kinds_of_all() -> tuple[AxisKind, ...]:

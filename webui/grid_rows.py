@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 
-from .grid_form import AXES, LIST, MANY, MATRIX, ONE, VALUES, count_told, kinds_of_all
-from .listening import QUIET, when_changed
+from .grid_form import count_told, kinds_of_all
+from .listening import QUIET, Listening
+from .series_fields import AXES, LIST, MANY, MATRIX, ONE, VALUES
 from .wording import page_words
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 
 HELP: Final = (
-    "Numbers: 10, 20, 30 · 1-5 · 1-10 (+2) · 0-1 [5]. Prompt S/R: the words to look for, then what replaces them. "
-    "Models, samplers, styles: names, or nothing for all."
+    '<p class="axis-help"><span>Numbers:</span> <b translate="no">10, 20, 30 · 1-5 · 1-10 (+2) · 0-1 [5]</b><br>'
+    "<span>Prompt S/R: the words to look for, then what replaces them.</span> "
+    "<span>Models, samplers, styles: names, or nothing for all.</span></p>"
 )
 
 LINES_HINT: Final = 'a boat at dusk\na boat in fog --steps 30 --seed 5\n--prompt "a boat, a moon" --cfg_scale 4'
@@ -59,7 +61,7 @@ def lay_out_grid(first: Mapping[str, Any]) -> GridRows:
         fields["grid_gap"] = gr.Slider(
             0, 64, value=first["grid_gap"], step=1, label="Gap between pictures", buttons=[], elem_id="grid_gap"
         )
-        gr.HTML(f'<p class="axis-help">{html.escape(HELP)}</p>', padding=False, apply_default_css=False)
+        gr.HTML(HELP, padding=False, apply_default_css=False)
     with gr.Accordion("Several prompts", open=False, elem_id="prompts-section"):
         fields["many_prompts"] = gr.Radio(
             [("One prompt", ONE), ("Prompt matrix", MATRIX), ("Prompts from a list", LIST)],
@@ -70,8 +72,8 @@ def lay_out_grid(first: Mapping[str, Any]) -> GridRows:
         )
         with gr.Column(visible="hidden", elem_id="matrix-options") as matrix:
             gr.HTML(
-                '<p class="axis-help">Write the prompt as <b>a boat|at dusk|in fog</b>: each part after a bar is once '
-                "left out and once put in.</p>",
+                '<p class="axis-help">Each part after a bar is once left out and once put in: '
+                '<b translate="no">a boat|at dusk|in fog</b></p>',
                 padding=False,
                 apply_default_css=False,
             )
@@ -96,13 +98,14 @@ def lay_out_grid(first: Mapping[str, Any]) -> GridRows:
     return GridRows(fields, count)
 
 
-def wire_grid(studio: Studio, rows: GridRows, form: Mapping[str, Any]) -> None:
+def wire_grid(studio: Studio, rows: GridRows, form: Mapping[str, Any], listening: Listening) -> None:
     """Counts the pictures whenever something has changed.
 
     Args:
         studio: Whose names axes can have.
         rows: The components.
         form: All of the form's fields.
+        listening: What tells of changes.
     """
     told = {name: rows.fields[name] for name in MANY} | {
         name: form[name] for name in ("prompt", "num_images_per_prompt")
@@ -112,4 +115,4 @@ def wire_grid(studio: Studio, rows: GridRows, form: Mapping[str, Any]) -> None:
         words = page_words(count_told(studio, values))
         return f'<p class="grid-count" role="status">{html.escape(words)}</p>' if words else ""
 
-    when_changed("grid-counting", told.values(), count, None, rows.count, inputs_kwargs=told)
+    listening.when_changed("grid-counting", told.values(), count, None, rows.count, inputs_kwargs=told)

@@ -124,7 +124,7 @@ def size_choice(size: tuple[int, int], model: ModelInfo) -> str:
     return f"{size[0]}x{size[1]}" if fits else LIKE_PICTURE
 
 
-def wire_growing(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State) -> None:
+def wire_growing(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.Textbox) -> None:
     """Connects the button; the picture it grew from stays the parent of what is painted."""
     fields, rows = panel.fields, panel.editing.growing
     source, size_of_picture = fields["source"], fields["picture_size"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
@@ -20,7 +19,7 @@ from pipelines.request import GenerationRequest
 from pipelines.seeds import seeds_of, with_variation_seed
 
 from .job_events import JobEvent, PauseChanged, PictureKept, StateChanged
-from .job_pictures import JobPictures
+from .job_pictures import JobPictures, picture_id
 from .job_view import JobState, JobView
 from .library.picture import SavedPicture
 from .origin import Origin
@@ -270,6 +269,11 @@ class Job(Watched[JobView]):
                 self.add_notices(*([saved.notice] if saved.notice else []))
                 self._append(PictureKept(event.index, saved))
 
+    def strip(self, index: int) -> dict[int, bytes]:
+        """Hands over the previews of a picture by step; once."""
+        with self._changes:
+            return self._pictures.strip(index)
+
     def add_notices(self, *sentences: str) -> None:
         """Adds sentences to show, each once."""
         with self._changes:
@@ -292,8 +296,3 @@ class Job(Watched[JobView]):
 
     def _append(self, event: JobEvent) -> None:
         self._write_down(event, last=self.ended)
-
-
-def picture_id(job_id: str, index: int) -> str:
-    """The library id of a job's picture: 32 hexadecimal digits, nobody else's."""
-    return hashlib.sha256(f"{job_id}/{index}".encode()).hexdigest()[:32]

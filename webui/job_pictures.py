@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
@@ -29,6 +30,7 @@ class JobPictures:
         self._seeds = seeds
         self.made, self.skipped = dict(made), set(skipped)
         self.views: list[PictureView] = []
+        self._strips: dict[int, dict[int, bytes]] = {}
         if made or skipped:
             self._show()
 
@@ -62,6 +64,8 @@ class JobPictures:
         if view.skipped:
             return False
         preview = event.preview or view.preview
+        if event.preview:
+            self._strips.setdefault(event.index, {})[event.step] = event.preview
         self.views[event.index] = replace(view, step=event.step, total_steps=event.total_steps, preview=preview)
         return True
 
@@ -70,6 +74,10 @@ class JobPictures:
         self.made[index] = saved
         view = self.views[index]
         self.views[index] = replace(view, step=view.total_steps, preview=None, saved=saved, skipped=False)
+
+    def strip(self, index: int) -> dict[int, bytes]:
+        """Takes the previews of a picture that is finished, by step."""
+        return self._strips.pop(index, {})
 
     def skip(self, index: int) -> None:
         """One is not wanted any more."""
@@ -80,6 +88,7 @@ class JobPictures:
     def drop_previews(self) -> None:
         """Lets go of what only matters while they form."""
         self.views = [replace(view, preview=None) for view in self.views]
+        self._strips.clear()
 
     def weight(self) -> int:
         """Bytes of finished pictures that are in memory only."""
@@ -90,3 +99,8 @@ class JobPictures:
             PictureView(index, seed, 0, 0, saved=self.made.get(index), skipped=index in self.skipped)
             for index, seed in enumerate(self._seeds)
         ]
+
+
+def picture_id(job_id: str, index: int) -> str:
+    """The library id of a job's picture: 32 hexadecimal digits, nobody else's."""
+    return hashlib.sha256(f"{job_id}/{index}".encode()).hexdigest()[:32]

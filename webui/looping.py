@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -16,12 +16,10 @@ from pipelines.request import ImageToImageRequest
 from .controls import whole
 from .origin import Origin
 from .series import Made, Plan
+from .series_fields import FACTOR, LOOPS
 
 if TYPE_CHECKING:
     from pipelines.request import GenerationRequest
-
-LOOPS: Final = 1
-FACTOR: Final = 1.0
 
 
 def lay_out_looping() -> dict[str, gr.components.Component]:

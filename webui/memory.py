@@ -14,12 +14,15 @@ from pipelines.errors import ReverieError
 from pipelines.request import InpaintRequest, limits
 from pipelines.samplers import find_sampler, schedule_choices
 
+from .branching import asked_branch
 from .controls import strength_of
 from .extras_form import EXTRAS, usable_extra
 from .form import REMEMBERED, first_values, styles_of
+from .grid_form import kinds_of_all
 from .plain_form import PLAIN_NAMES, usable_plain
+from .series_fields import AXES, SERIES, usable_series
 from .sizes import LIKE_PICTURE, resolve_size
-from .source import PICTURE_NAME, read_colour
+from .source import PICTURE_NAME, kept_file, read_colour
 from .typed_seed import seed_of
 
 if TYPE_CHECKING:
@@ -53,11 +56,8 @@ def recall_picture(remembered: object, cache: str) -> str | None:
         cache: Gradio's cache folder, in which a copy has a name that nobody can guess.
     """
     path = remembered.get("picture") if isinstance(remembered, Mapping) else None
-    if not isinstance(path, str) or "\0" in path:
-        return None
-    real = Path(path).resolve()
-    ours = real.is_relative_to(Path(cache).resolve()) and real.name == PICTURE_NAME
-    return str(real) if ours and real.is_file() else None
+    kept = kept_file(path, cache)
+    return kept if kept and Path(kept).name == PICTURE_NAME else None
 
 
 def recall(studio: Studio, remembered: object) -> dict[str, Any]:
@@ -104,7 +104,10 @@ def _checks(studio: Studio, remembered: Mapping[str, Any]) -> dict[str, Callable
         "seed": lambda value: isinstance(value, str) and seed_of(value) >= -1,
         **{name: partial(usable_extra, studio, name) for name in EXTRAS},
         **{name: partial(usable_plain, studio, name) for name in PLAIN_NAMES},
+        **{name: partial(usable_series, name) for name in SERIES},
+        **dict.fromkeys(AXES, lambda value: value == "" or value in {kind.id for kind in kinds_of_all()}),
         "background": read_colour,
+        "branch": lambda value: isinstance(value, str) and bool(asked_branch(value)),
         "parent": lambda value: isinstance(value, str) and PICTURE_ID.fullmatch(value),
     }
 

@@ -39,9 +39,11 @@ def settings_for(studio: Studio, model_id: str, before: str, values: Mapping[str
     Returns:
         The settings by name, and the note as HTML.
     """
+    if before == model_id:
+        return {name: values[name] for name in SETTINGS}, _note(studio, model_id, model_values(studio, model_id), [])
     suits, suited = model_values(studio, model_id), model_values(studio, before)
     own = [name for name in SHOWN if not any(_same(values[name], one[name]) for one in (suited, suits))]
-    if "sampler" in own and not _allowed(studio, model_id, str(values["sampler"])):
+    if "sampler" in own and not allows_sampler(studio, model_id, str(values["sampler"])):
         own.remove("sampler")  # it cannot be kept
         values = {**values, "sampler": suits["sampler"], "schedule": suited["schedule"]}
     if "sampler" in own or not _same(values["schedule"], suited["schedule"]):
@@ -90,7 +92,7 @@ def _note(studio: Studio, model_id: str, suits: Mapping[str, Any], own: list[str
     return f'<p class="model-note">{sentence}</p>'
 
 
-def _allowed(studio: Studio, model_id: str, sampler: str) -> bool:
+def allows_sampler(studio: Studio, model_id: str, sampler: str) -> bool:
     """Whether a model can draw with a sampler; flow matching has its own."""
     catalogue = getattr(studio.manager, "catalogue", None)
     samplers = catalogue.family(studio.model(model_id)).samplers if catalogue is not None else ()

@@ -15,7 +15,6 @@ from .controls import slider
 from .editing_rows import EditingRows, lay_out_editing
 from .extras_rows import ExtrasRows, lay_out_extras
 from .form import first_values
-from .grid_form import first_many
 from .grid_rows import GridRows, lay_out_grid
 from .menus import Menu
 from .model_menu import lacking_notes, model_choices
@@ -49,9 +48,9 @@ SIZES_TEMPLATE: Final = """
 """
 
 
-SEED_TEMPLATE: Final = """
+CHIP_TEMPLATE: Final = """
 <div class="seed-chip" hidden><span></span>
-  <button type="button" title="Use a random seed again" aria-label="Use a random seed again">×</button></div>
+  <button type="button" title="{label}" aria-label="{label}">×</button></div>
 """
 
 
@@ -69,6 +68,7 @@ class Panel:
         last_seed: Asks for the newest picture's seed.
         negative_section: Holds the negative prompt; open where there is one.
         source_note: Says the size of the picture to begin with.
+        branch_chip: Says from where a branch goes on; its event ``free`` ends it.
         seed_chip: Shows the seed while one is set; its event ``free`` asks for a random one.
         model_note: Says what choosing a model has done to the settings.
         task_note: Says so where the model cannot do the open tab's task.
@@ -92,6 +92,7 @@ class Panel:
     negative_section: gr.Accordion
     source_note: gr.HTML
     seed_chip: gr.HTML
+    branch_chip: gr.HTML
     model_note: gr.HTML
     task_note: gr.HTML
     model_before: gr.Textbox
@@ -167,35 +168,49 @@ def lay_out_panel(studio: Studio) -> Panel:
         )
         for section in FOR_ALL:
             fields |= lay_out_section(studio, first, section)
-        grid = lay_out_grid(first_many())
+        grid = lay_out_grid(first)
         fields |= grid.fields
     with gr.Row(elem_id="dream-bar"):
         grid.count.render()  # type: ignore[no-untyped-call]
-        seed_chip = gr.HTML(
-            "",
-            html_template=SEED_TEMPLATE,
-            js_on_load="/* 'free' */ reverie.seed(element, props, watch, trigger)",
-            apply_default_css=False,
-            elem_id="seed-chip",
-        )
+        fields["branch"] = gr.Textbox("", visible="hidden", elem_id="branch")
+        branch_chip = _chip("branch-chip", "branchChip", "End the branch")
+        seed_chip = _chip("seed-chip", "seed", "Use a random seed again")
         dream = gr.Button("Dream", variant="primary", elem_id="dream", scale=1)
         stop = gr.Button("Stop", elem_id="stop", min_width=0, scale=0)
-    seeds = (
-        random_seed,
-        last_seed,
-        words.negative_section,
-        source_note,
-        seed_chip,
-        model_note,
-        task_note,
-        model_before,
-        extras,
-        editing,
-        grid,
-        words.styles,
-        words.line,
+    return Panel(
+        fields=fields,
+        tabs=tabs,
+        tab_items=tab_items,
+        info=info,
+        dice=words.dice,
+        random_seed=random_seed,
+        last_seed=last_seed,
+        negative_section=words.negative_section,
+        source_note=source_note,
+        seed_chip=seed_chip,
+        branch_chip=branch_chip,
+        model_note=model_note,
+        task_note=task_note,
+        model_before=model_before,
+        extras=extras,
+        editing=editing,
+        grid=grid,
+        styles=words.styles,
+        prompt_line=words.line,
+        dream=dream,
+        stop=stop,
     )
-    return Panel(fields, tabs, tab_items, info, words.dice, *seeds, dream, stop)
+
+
+def _chip(name: str, script: str, label: str) -> gr.HTML:
+    """What the next pictures are bound to, beside Dream, with a button that ends it."""
+    return gr.HTML(
+        "",
+        html_template=CHIP_TEMPLATE.format(label=label),
+        js_on_load=f"/* 'free' */ reverie.{script}(element, props, watch, trigger)",
+        apply_default_css=False,
+        elem_id=name,
+    )
 
 
 def _sizes(studio: Studio, value: str, name: str) -> gr.HTML:

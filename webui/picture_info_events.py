@@ -36,7 +36,7 @@ GONE: Final = "There is nothing to take it from any more; give the picture or th
 UNREADABLE: Final = "The file is no picture that can be read; give one in PNG, JPEG, WebP or AVIF."
 
 
-def wire_picture_info(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State) -> None:
+def wire_picture_info(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.Textbox) -> None:
     """Connects the tab; nothing that is given on it goes into the library or the queue."""
     proofs = Proofs(studio.manager, studio.library.weights)
     panel.info.tab.select(None, js=f"() => {{ reverie.task('{TAB}'); }}", **PRIVATE)
@@ -134,7 +134,7 @@ def _wire_filling(studio: Studio, panel: Panel) -> None:
         _then_show(panel, button.click(handler, given, form, **SPEAKING))
 
 
-def _wire_starting(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State) -> None:
+def _wire_starting(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.Textbox) -> None:
     fields, task = panel.fields, image_to_image.TASK
 
     def start(path: str | None, model: str, request: gr.Request) -> list[Any]:
@@ -162,11 +162,12 @@ def _wire_proving(studio: Studio, panel: Panel, easel: gr.HTML, proofs: Proofs) 
 
     def prove(path: str | None, source: str | None, mask: str, request: gr.Request) -> Iterator[str]:
         try:
-            image, mask_image = _pictures(look(studio, path, ""), source, mask)
+            page, owner = str(request.session_hash), studio.owner(request.cookies)
+            kept = _kept(studio, owner, path)
+            image, mask_image = (kept[0], kept[1]) if any(kept) else _pictures(look(studio, path, ""), source, mask)
         except ReverieError as error:
             yield trouble(page_words(error))
             return
-        page, owner = str(request.session_hash), studio.owner(request.cookies)
         yield from proofs.run(page, owner, str(path), image=image, mask_image=mask_image)
 
     # One after another, so that nobody's pictures wait for somebody else's proofs.
@@ -174,6 +175,15 @@ def _wire_proving(studio: Studio, panel: Panel, easel: gr.HTML, proofs: Proofs) 
     info.prove.click(None, outputs=info.proof, js=f"() => `{busy()}`", **PRIVATE).then(
         prove, given, info.proof, concurrency_limit=1, **PRIVATE
     )
+
+
+def _kept(studio: Studio, owner: str, path: str | None) -> tuple[Image.Image | None, Image.Image | None]:
+    """What a picture of the visitor's own began with, where the library has the same picture."""
+    stamp = read_stamp(path) if path else None
+    if stamp is None or studio.library.recipe(owner, stamp.id) != stamp.recipe:
+        return None, None
+    kept = studio.library.inputs(owner, stamp.id)
+    return kept.get("image"), kept.get("mask_image")
 
 
 def _pictures(found: ForeignRecipe, source: str | None, mask: str) -> tuple[Image.Image | None, Image.Image | None]:

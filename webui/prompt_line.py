@@ -12,7 +12,7 @@ from pipelines.styles_csv import apply_styles
 from pipelines.token_counting import TokenCounters
 
 from .form import styles_of
-from .listening import when_changed
+from .listening import Listening
 from .prompt_told import prompt_line
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def lay_out_prompt_line() -> gr.HTML:
     return gr.HTML("", elem_id="prompt-line", padding=False, apply_default_css=False)
 
 
-def wire_prompt_line(studio: Studio, fields: Mapping[str, Any], line: gr.HTML) -> None:
+def wire_prompt_line(studio: Studio, fields: Mapping[str, Any], line: gr.HTML, listening: Listening) -> None:
     """Connects it: one question at a time is under way, and the newest words are asked about next."""
     counters = TokenCounters()
     read = [name for name in READ if name in fields]
@@ -38,4 +38,5 @@ def wire_prompt_line(studio: Studio, fields: Mapping[str, Any], line: gr.HTML) -
         styled = apply_styles(styles_of(studio, values["style"]), *words) if words[0].strip() else words
         return prompt_line(studio, counters, values, (styled[0], styled[1]))
 
-    when_changed("prompt-telling", [fields[name] for name in read], tell, [fields[name] for name in read], line)
+    told = [fields[name] for name in read]
+    listening.when_changed("prompt-telling", told, tell, told, line)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from pipelines.request_stages import LATEST_STEP
+
+from .branching import branch_at, why_not
 from .dreaming import PRIVATE, SPEAKING
 from .feed import recipe_fields
 from .filling import FILLED, form_updates, own_words, settings_of
 from .finding import GONE, find_picture
 from .grid_plan import SHEET
+from .library.embed import encode_png
+from .library.inputs import FIELDS
 from .library.recipe import made_larger
+from .masks import as_painted
 from .saying import say
 from .source_events import show_source, source_places
 
@@ -40,7 +47,7 @@ def reused(studio: Studio, picture: SavedPicture, what: str, recipe: Recipe | No
     if what == "seed":
         return seed
     model = recipe.model.id if recipe is not None and recipe.model is not None else None
-    told = {**told, "model": model}
+    told = {**told, "model": model, "stages": recipe.request.get("stages") if recipe is not None else None}
     sides: Mapping[str, Any] = {"width": picture.width, "height": picture.height}
     if made_larger(told) or picture.edit == SHEET:  # a sheet tells its pictures' size
         sides = recipe.request if recipe is not None else {}
@@ -69,7 +76,7 @@ class Refining:
         original: The kept original of the picture to begin with.
     """
 
-    def __init__(self, studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State) -> None:
+    def __init__(self, studio: Studio, panel: Panel, easel: gr.HTML, original: gr.Textbox) -> None:
         fields = panel.fields
         self._studio, self._cache = studio, fields["source"].GRADIO_CACHE
         self._tasks = panel.tab_items
@@ -91,6 +98,24 @@ class Refining:
         shown = gr.update(open=True) if values.get("negative_prompt") else gr.skip()
         return [*form_updates(self._studio, values), shown, *stay]
 
+    def branch(self, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """Updates for ``form``, ``places`` and the number of pictures: everything as it was, up to a step."""
+        stay: list[Any] = [gr.skip()] * (len(self.form) + len(self.places) + 1)
+        picture, recipe = asked_for(self._studio, event, request)
+        if picture is None:
+            return stay
+        owner = self._studio.owner(request.cookies)
+        reason = why_not(recipe, self._studio.library.inputs(owner, picture.id) if recipe is not None else ())
+        if recipe is None or reason:
+            say(reason)
+            return stay
+        step = min(max(1, int(event.step)), LATEST_STEP)
+        values = reused(self._studio, picture, "everything", recipe)
+        values["branch"] = branch_at(recipe, picture.id, step)
+        say(f"Goes on after step {step}: change prompt, style or prompt strength, and dream.", friendly=True)
+        shown = gr.update(open=True) if values.get("negative_prompt") else gr.skip()
+        return [*form_updates(self._studio, values), shown, *self._start_again(picture, recipe.task, request), 1]
+
     def send(self, event: gr.EventData, request: gr.Request) -> list[Any]:
         """Updates for ``places``."""
         picture, _ = asked_for(self._studio, event, request)
@@ -106,24 +131,39 @@ class Refining:
         return [gr.update(selected=task), task, *shown, picture.id]
 
     def _start_again(self, picture: SavedPicture, task: str, request: gr.Request) -> list[Any]:
-        """The tab the picture was made on, with the picture it was made from where that is still there."""
+        """The tab the picture was made on, with what it began with as far as that is still there."""
         if task == "text_to_image":
             return self._start_with(task, None)
-        parent = self._studio.library.parent_of(self._studio.owner(request.cookies), picture.id)
-        if parent is None:
+        owner = self._studio.owner(request.cookies)
+        parent, kept = self._studio.library.source_of(owner, picture.id), self._studio.library.inputs(owner, picture.id)
+        if "image" not in kept and parent is None:
             say("The picture this one was made from is not in the library; give it again.", friendly=True)
+            return self._start_with(task, None)
+        file: Path | bytes | None = None if parent is None else parent.path or parent.image
+        if "image" in kept:
+            file = encode_png(kept["image"])
+        shown = show_source(self._studio, file, "#ffffff", self._cache)
+        painted = as_painted(kept["mask_image"]) if task == "inpaint" and len(kept) == len(FIELDS) else None
+        if painted:
+            shown[2] = {**shown[2], "value": painted}
         elif task == "inpaint":
-            say("Brush the mask again; masks are not kept.", friendly=True)
-        return self._start_with(task, parent)
+            say("Brush the mask again; this picture is from before masks were kept.", friendly=True)
+        return [gr.update(selected=task), task, *shown, parent.id if parent else ""]
 
 
-def wire_refining(studio: Studio, panel: Panel, easel: gr.HTML, results: gr.HTML, original: gr.State) -> None:
+def wire_refining(studio: Studio, panel: Panel, easel: gr.HTML, results: gr.HTML, original: gr.Textbox) -> None:
     """Connects the pictures' own buttons."""
     fields, refining = panel.fields, Refining(studio, panel, easel, original)
     outputs = [*refining.form, *refining.places]
     results.reuse(refining.reuse, outputs=outputs, trigger_mode="multiple", **SPEAKING).then(
         None, fields["task"], js="(task) => { reverie.task(task); }", **PRIVATE
     )
+    count = fields["num_images_per_prompt"]
+    results.branch(refining.branch, outputs=[*outputs, count], trigger_mode="multiple", **SPEAKING).then(
+        None, fields["task"], js="(task) => { reverie.branching(task); }", **PRIVATE
+    )
+    fields["branch"].change(None, fields["branch"], panel.branch_chip, js="(branch) => branch", **PRIVATE)
+    panel.branch_chip.free(None, outputs=fields["branch"], js="() => ''", **PRIVATE)
     fields["seed"].change(None, fields["seed"], panel.seed_chip, js="(seed) => seed", **PRIVATE)
     panel.seed_chip.free(None, outputs=fields["seed"], js="() => ''", **PRIVATE)
     results.send(refining.send, outputs=refining.places, trigger_mode="multiple", **SPEAKING).then(

@@ -9,7 +9,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from .job import Job, picture_id
+from .job import Job
+from .job_pictures import picture_id
 from .journal import Journal, WrittenJob
 from .library.catalog import EPOCH
 from .library.owner_hash import OwnerKey

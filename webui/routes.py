@@ -15,10 +15,13 @@ from .enlarging import upscalers_of
 from .feed import feed_page, picture_row
 from .filling import style_words
 from .finding import GONE, find_picture
+from .languages import language_names, translation
 from .library.search import Filters
 from .library_routes import library_routes
 from .lineage_routes import lineage_routes
 from .model_routes import model_routes
+from .print_routes import print_routes
+from .replay_routes import replay_routes
 from .stream import watch
 from .visitors import FRESH, for_owner
 
@@ -44,12 +47,15 @@ def page_routes() -> list[Route]:
         Route("/reverie/facets", for_owner(_facets)),
         Route("/reverie/row/{id}", for_owner(_one_row)),
         Route("/reverie/upscalers", for_owner(_upscalers)),
+        Route("/reverie/language/{code}", for_owner(_language)),
         Route("/reverie/picture/{id}", for_owner(_picture)),
         Route("/reverie/thumbnail/{id}", for_owner(_thumbnail)),
         *library_routes(),
         *download_routes(),
         *lineage_routes(),
         *model_routes(),
+        *print_routes(),
+        *replay_routes(),
     ]
 
 
@@ -108,6 +114,13 @@ async def _facets(_request: Request, studio: Studio, owner: str) -> Response:
 async def _upscalers(_request: Request, studio: Studio, _owner: str) -> Response:
     """What a picture can be enlarged by."""
     return JSONResponse({"names": await run_in_threadpool(upscalers_of, studio)}, headers=FRESH)
+
+
+async def _language(request: Request, _studio: Studio, _owner: str) -> Response:
+    code = request.path_params["code"]
+    if code not in language_names():
+        return PlainTextResponse(f"The studio does not speak {code!r}.", status_code=404)
+    return JSONResponse(await run_in_threadpool(translation, code), headers=FRESH)
 
 
 async def _one_row(request: Request, studio: Studio, owner: str) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import gradio as gr
 from gradio.data_classes import ImageData
@@ -17,6 +17,27 @@ from .unjudged import unjudged
 
 PICTURE_NAME: Final = "picture.png"
 """What every copy of a picture to begin with is called; its folder is named by its content."""
+
+EASEL_LONGEST: Final = 1536
+"""Longest side in pixels of what the browser shows on the easel; a larger picture is shown there by a smaller copy."""
+
+
+class Taken(NamedTuple):
+    """What became of an upload.
+
+    Attributes:
+        path: The PNG, at its full size.
+        easel: What the easel shows: the same file, or a smaller copy of a large picture.
+        size: Width and height.
+        notices: Sentences to show.
+        see_through: Whether the upload has transparent parts.
+    """
+
+    path: str
+    easel: str
+    size: tuple[int, int]
+    notices: tuple[str, ...]
+    see_through: bool
 
 
 def _path_of(_component: gr.Image, payload: ImageData | None) -> str | None:
@@ -41,16 +62,13 @@ def picture_input(**options: Any) -> gr.Image:
     return PictureInput(type="filepath", sources=["upload", "clipboard"], format="png", buttons=[], **options)
 
 
-def take_upload(file: str | BinaryIO, background: str, cache: str) -> tuple[str, tuple[str, ...], bool]:
+def take_upload(file: str | BinaryIO, background: str, cache: str) -> Taken:
     """Turns an upload into the upright RGB picture that is shown, and that every later step uses.
 
     Args:
         file: The upload, as a path or open.
         background: CSS colour that transparent parts are laid on.
         cache: Gradio's cache folder, from which the page may show files.
-
-    Returns:
-        The path of the PNG, sentences to show, and whether the upload has transparent parts.
 
     Raises:
         InvalidRequest: The file is no picture, is damaged, or is too large.
@@ -61,7 +79,32 @@ def take_upload(file: str | BinaryIO, background: str, cache: str) -> tuple[str,
         file.seek(0)
     with Image.open(file) as image:
         see_through = "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info
-    return shown, upload.notices, see_through
+    return Taken(shown, _for_easel(upload.image, shown, cache), upload.image.size, upload.notices, see_through)
+
+
+def _for_easel(image: Image.Image, path: str, cache: str) -> str:
+    if max(image.size) <= EASEL_LONGEST:
+        return path
+    copy = image.copy()
+    copy.thumbnail((EASEL_LONGEST, EASEL_LONGEST), Image.Resampling.BOX)  # looked at only: quick, and small to send
+    smaller: str = save_pil_to_cache(copy, cache, name="easel", format="webp")
+    return smaller
+
+
+def kept_file(path: object, cache: str) -> str | None:
+    """A file of Gradio's cache that the page names, where it is there; a file anywhere else is none.
+
+    The page itself says which upload it shows, rather than Gradio's ``State``: with one of those every open page keeps
+    a connection for itself, and of a browser's six the seventh page would have none.
+
+    Args:
+        path: What the page sends; anything at all.
+        cache: Gradio's cache folder, in which an upload has a name that nobody can guess.
+    """
+    if not isinstance(path, str) or not path or "\0" in path:
+        return None
+    real = Path(path).resolve()
+    return str(real) if real.is_relative_to(Path(cache).resolve()) and real.is_file() else None
 
 
 def read_source(path: object) -> Image.Image:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import io
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from PIL import Image
 
 from pipelines.errors import InvalidRequest
 
@@ -17,7 +17,7 @@ from .library.temporary import TemporaryFiles
 from .masks import transparent_mask, uploaded_mask
 from .saying import say
 from .sizes import size_like
-from .source import take_upload
+from .source import kept_file, take_upload
 
 if TYPE_CHECKING:
     from .panel import Panel
@@ -48,30 +48,29 @@ def show_source(
         InvalidRequest: The file cannot be used.
     """
     if not file:
-        return [None, None, gr.update(picture=""), "", gr.update(visible=False)]
+        return [None, "", gr.update(picture=""), "", gr.update(visible=False)]
     opened = io.BytesIO(file) if isinstance(file, bytes) else str(file)
-    path, notices, see_through = take_upload(opened, background, cache)
-    for notice in () if quiet else notices:
+    taken = take_upload(opened, background, cache)
+    for notice in () if quiet else taken.notices:
         say(notice, friendly=True)
-    original = str(file) if not isinstance(file, bytes) else path
-    canvas = gr.update(picture=f"/gradio_api/file={path}")
-    return [path, original, canvas, _note(studio, path, model), gr.update(visible=see_through)]
+    original = (None if isinstance(file, bytes) else kept_file(str(file), cache)) or taken.path
+    worked = size_like(taken.size, studio.model(model))
+    widths = json.dumps({"own": taken.size[0], "worked": worked[0]})
+    canvas = gr.update(picture=f"/gradio_api/file={taken.easel}", sizes=widths)
+    return [taken.path, original, canvas, _note(taken.size, worked), gr.update(visible=taken.see_through)]
 
 
-def _note(studio: Studio, path: str, model: object) -> str:
-    with Image.open(path) as image:
-        size = image.size
-    fitted = size_like(size, studio.model(model))
+def _note(size: tuple[int, int], worked: tuple[int, int]) -> str:
     words = f"{size[0]} × {size[1]} px"
-    return html.escape(words if fitted == size else f"{words}, worked on at {fitted[0]} × {fitted[1]}")
+    return html.escape(words if worked == size else f"{words}, worked on at {worked[0]} × {worked[1]}")
 
 
-def source_places(panel: Panel, easel: gr.HTML, original: gr.State) -> list[Any]:
+def source_places(panel: Panel, easel: gr.HTML, original: gr.Textbox) -> list[Any]:
     """The components that :func:`show_source` gives updates for, in its order."""
     return [panel.fields["source"], original, easel, panel.source_note, panel.fields["background"]]
 
 
-def wire_source(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State) -> None:
+def wire_source(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.Textbox) -> None:
     """Connects the upload, its background colour, the mask's upload, and the mask from what is transparent."""
     fields = panel.fields
     source, background, model = fields["source"], fields["background"], fields["model"]
@@ -87,19 +86,10 @@ def wire_source(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State
     def again(kept: str | None, colour: str, model_id: str) -> list[Any]:
         """Shows the original once more: on another background, or because what came after it cannot be used."""
         try:
-            return show_source(studio, kept, colour, source.GRADIO_CACHE, model_id, quiet=True)
+            upload = kept_file(kept, source.GRADIO_CACHE)
+            return show_source(studio, upload, colour, source.GRADIO_CACHE, model_id, quiet=True)
         except InvalidRequest:
             return show_source(studio, None, colour, source.GRADIO_CACHE, model_id)
-
-    def take_mask(path: str | None, picture: str | None) -> list[Any]:
-        if path and not picture:
-            say("Upload the picture first, then its mask.")
-            return [gr.skip(), None]
-        try:
-            return [uploaded_mask(path) if path else gr.skip(), None]
-        except InvalidRequest as error:
-            say(error)
-            return [gr.skip(), None]
 
     for given in (source.upload, source.clear):  # what comes from outside has no parent
         given(None, outputs=fields["parent"], js="() => ''", **PRIVATE)
@@ -109,13 +99,26 @@ def wire_source(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.State
     source.clear(lambda: show_source(studio, None, "#ffffff", ""), None, outputs, **SPEAKING)
     background.change(again, [original, background, model], outputs, **SPEAKING)
     fields["mask_upload"].upload(take_mask, [fields["mask_upload"], source], [easel, fields["mask_upload"]], **SPEAKING)
+
+    def take_alpha(kept: str | None) -> Any:
+        """The easel's update for a mask of what is transparent in the kept original."""
+        path = kept_file(kept, source.GRADIO_CACHE)
+        try:
+            return transparent_mask(path) if path else gr.skip()
+        except InvalidRequest as error:
+            say(error)
+            return gr.skip()
+
     panel.editing.alpha_mask.click(take_alpha, original, easel, **SPEAKING)
 
 
-def take_alpha(path: str | None) -> Any:
-    """The easel's update for a mask of what is transparent in the kept original."""
+def take_mask(path: str | None, picture: str | None) -> list[Any]:
+    """Updates for the easel and for the place that masks are uploaded to."""
+    if path and not picture:
+        say("Upload the picture first, then its mask.")
+        return [gr.skip(), None]
     try:
-        return transparent_mask(path) if path else gr.skip()
+        return [uploaded_mask(path) if path else gr.skip(), None]
     except InvalidRequest as error:
         say(error)
-        return gr.skip()
+        return [gr.skip(), None]

@@ -137,7 +137,10 @@ def _ending(view: JobView, prompt: str) -> dict[str, Any]:
         "prompt": prompt,
         "error": _in_words(view.error),
         "notices": [page_words(notice) for notice in view.notices],
-        "pictures": [{"skipped": picture.skipped} for picture in view.pictures],
+        "pictures": [
+            {"skipped": picture.skipped, "saved": picture.saved.id if picture.saved else None}
+            for picture in view.pictures
+        ],
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .owners import LOCAL_OWNER, owner_in
 from .series import AllSeries
+from .step_strips import StepStrips
 
 if TYPE_CHECKING:
     from pipelines.models import ModelInfo
@@ -37,6 +38,7 @@ class Studio:
         fetching: Downloads from the Hub; None = there are none.
         problems: What was found wrong at the start, as sentences (a preset file that cannot be used).
         series: Everybody's series of jobs.
+        strips: How the pictures made lately looked at their steps.
     """
 
     manager: Backend
@@ -48,6 +50,7 @@ class Studio:
     fetching: Fetching | None = None
     problems: tuple[str, ...] = ()
     series: AllSeries = field(init=False)
+    strips: StepStrips = field(default_factory=StepStrips)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "series", AllSeries(self.queue, self.library.owner_key))  # the way of frozen ones

@@ -27,6 +27,9 @@ NAMES = (
     "first_preview",
     "startup",
     "library",
+    "branch",
+    "page",
+    "easel",
     "soak",
     "gpu",
 )

@@ -19,7 +19,7 @@ from .formats import is_whole
 from .index import DamagedIndex, OldIndex, PictureIndex, Row
 from .infotext import write_infotext
 from .marks import Stars
-from .recipe import RecipeError, read_json
+from .recipe import Recipe, RecipeError, read_json
 from .search import EPOCH, microseconds
 from .trash import Trash
 
@@ -41,7 +41,12 @@ class Catalog:
         folder: Where the pictures are.
         path: The index file.
         notice: Told in one sentence when something was damaged or cannot be written.
+
+    Attributes:
+        complete: Whether every file was looked at; where not, nothing counts as left over.
     """
+
+    complete = False
 
     def __init__(self, folder: Path, path: Path, notice: Callable[[str], None]) -> None:
         self._folder, self._path, self._notice = folder, path, notice
@@ -50,6 +55,7 @@ class Catalog:
         try:
             self.ask(self._match_files)
         except sqlite3.Error as error:
+            self.complete = False
             log.warning("The picture index could not be brought up to date: %s", error)
             notice("The index of the pictures could not be written; the newest may be missing from the list.")
 
@@ -80,9 +86,16 @@ class Catalog:
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _REFUSALS:
                     raise
                 log.warning("The picture index cannot be written: %s", error)
-                self._index, self._on_disk = self._index.in_memory(), False
+                self._index, self._on_disk, self.complete = self._index.in_memory(), False, False
                 self._notice(UNWRITABLE)
                 return question(self._index)
+
+    def names(self, digest: str) -> bool:
+        """Whether a picture began with what has this digest; also where that cannot be known."""
+        try:
+            return not self.complete or self.ask(lambda index: index.names(digest))
+        except sqlite3.Error:
+            return True
 
     def _find_again(self) -> None:
         """Somebody who tidies up may take the index away while the studio runs: an open file would go on, unseen."""
@@ -119,11 +132,13 @@ class Catalog:
 
     def _match_files(self, index: PictureIndex) -> None:
         """Lists files without a row (a program was killed in between), forgets rows whose file has gone."""
+        self.complete = True
         known = index.paths()
         deleted = {self._name(each.path): each for each in Trash(self._folder).files()}
         failed: list[OSError] = []
         found = {self._name(path): path for path in picture_files(self._folder, failed.append)}
         if any(not isinstance(error, FileNotFoundError | NotADirectoryError) for error in failed):
+            self.complete = False
             self._notice("A folder of pictures could not be looked into; what is in it may not be up to date.")
         else:
             index.remove(known.keys() - found.keys() - deleted.keys())
@@ -160,6 +175,7 @@ class Catalog:
                     stamp = read_json(Stamp, texts[OWN])
                     yield row_for(stamp, self._name(path), texts.get(PARAMETERS) or write_infotext(stamp.recipe))
             except (OSError, RecipeError) as error:
+                self.complete = self.complete and not isinstance(error, OSError)
                 log.warning("%s is not listed: %s", path.name, error)
 
 
@@ -187,7 +203,14 @@ def row_for(stamp: Stamp, path: str, infotext: str) -> Row:
         style=recipe.style or "",
         parent=recipe.parent or "",
         edit=recipe.edit or "",
+        source=_digest_in(recipe, "image"),
+        mask=_digest_in(recipe, "mask_image"),
     )
+
+
+def _digest_in(recipe: Recipe, field: str) -> str:
+    value = recipe.request.get(field)
+    return value if isinstance(value, str) else ""
 
 
 def set_aside(path: Path, what: str, notice: Callable[[str], None]) -> None:

@@ -9,7 +9,7 @@ _SILENT: Final = re.compile(
     r"version|app|parser|backend|pipeline|operations?|user|hashes|civitai.*|generation_mode|app_version|created_by|"
     r"metadata_scheme|batch_size|add_noise|id|rand_device|extra_metadata|_.*|control_after_generate|saveimage|"
     r"previewimage|vaedecode|performance|app_id|type|model|prompt_expansion|random_seed_after_every_gen|"
-    r"start_at_step|return_with_leftover_noise",
+    r"template|negative template|start_at_step|return_with_leftover_noise",
     re.IGNORECASE,
 )
 """Told by others, but nothing that decides what a picture looks like once the rest is known."""

@@ -104,6 +104,17 @@ class PictureIndex:
         """The id of every picture, deleted ones included, by its path."""
         return dict(self._read("SELECT path, id FROM pictures"))
 
+    def digests(self) -> set[str]:
+        """The digests of everything that pictures, deleted ones included, began with."""
+        named = "SELECT source FROM pictures WHERE source != '' UNION SELECT mask FROM pictures WHERE mask != ''"
+        return {each for (each,) in self._read(named)}
+
+    def names(self, digest: str) -> bool:
+        """Whether a picture, deleted ones included, began with what has this digest."""
+        named = "SELECT 1 FROM pictures WHERE source = ? AND source != '' UNION ALL "
+        named += "SELECT 1 FROM pictures WHERE mask = ? AND mask != '' LIMIT 1"
+        return bool(self._read(named, (digest, digest)))
+
     def starred(self) -> set[str]:
         """The ids of every picture with a star."""
         return {each for (each,) in self._read("SELECT id FROM pictures WHERE starred = 1")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the tables; an earlier one is made anew from the files, which loses nothing: stars and trash are files, too."""
 
 # A picture's number is its moment in microseconds, moved on where two share one: it is the order of the feed, and as
@@ -27,13 +27,17 @@ CREATE TABLE pictures (
     parent TEXT NOT NULL,
     edit TEXT NOT NULL,
     starred INTEGER NOT NULL,
-    trashed INTEGER NOT NULL
+    trashed INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    mask TEXT NOT NULL
 );
 CREATE INDEX by_path ON pictures (path);
 CREATE INDEX by_model ON pictures (owner, trashed, model);
 CREATE INDEX by_style ON pictures (owner, trashed, style);
 CREATE INDEX by_star ON pictures (owner, trashed) WHERE starred = 1;
 CREATE INDEX by_parent ON pictures (parent) WHERE parent != '';
+CREATE INDEX by_source ON pictures (source) WHERE source != '';
+CREATE INDEX by_mask ON pictures (mask) WHERE mask != '';
 CREATE INDEX newest ON pictures (owner, trashed);
 CREATE VIRTUAL TABLE words USING fts5 (
     owner, prompt, seed, content = 'pictures', content_rowid = 'number',
@@ -69,6 +73,8 @@ class Row(NamedTuple):
         edit: What was done to the parent; empty for nothing.
         starred: 1 or 0.
         trashed: When it was deleted, in microseconds since 1970; 0 = it was not.
+        source: Digest of the picture it began with; empty for none.
+        mask: Digest of its mask; empty for none.
     """
 
     id: str
@@ -87,7 +93,9 @@ class Row(NamedTuple):
     edit: str = ""
     starred: int = 0
     trashed: int = 0
+    source: str = ""
+    mask: str = ""
 
 
 COLUMNS: Final = ", ".join(f"pictures.{name}" for name in Row._fields)
-ADD: Final = "INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ADD: Final = "INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -24,6 +24,9 @@ from .recipe import Recipe, RecipeError
 LONGEST_TEXT: Final = 1 << 19
 """Characters read; two prompts of the greatest length fit, written twice and with every character escaped."""
 
+TEMPLATE: Final = "Template"
+"""The prompt before chance decided, as A1111's dynamic prompts extension calls it."""
+
 NEGATIVE: Final = "Negative prompt:"
 
 LONGEST_KEY: Final = 64
@@ -56,7 +59,8 @@ _TEXTS: Final = {
 def write_infotext(recipe: Recipe) -> str:
     """Writes a recipe in A1111's layout, with A1111's keys in A1111's order."""
     request = recipe.request
-    prompt, negative = str(request.get("prompt", "")) + _tags(request), str(request.get("negative_prompt", ""))
+    words = {**request, **recipe.drawn}
+    prompt, negative = str(words.get("prompt", "")) + _tags(request), str(words.get("negative_prompt", ""))
     prompts = {"prompt": prompt, "negative prompt": negative}
     values = dict(_values(recipe))
     text = _layout(prompt, negative, values)
@@ -130,6 +134,8 @@ def _values(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "Refiner", _quote(str(request["refiner"]))
         yield "Refiner switch at", _number(request.get("refiner_switch"))
     yield from ((key, _quote(value)) for key, value in recipe.notes.items())
+    if recipe.drawn:
+        yield TEMPLATE, json.dumps(str(request.get("prompt", "")), ensure_ascii=False)
     yield "Version", _quote(f"Reverie {recipe.versions.get('reverie', 'unknown')}")
 
 

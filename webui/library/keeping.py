@@ -126,7 +126,8 @@ def shown(row: Row, path: Path | None, image: bytes | None = None, notice: str |
         image: The encoded picture where it has none.
         notice: What its owner should know.
     """
-    told = row._asdict() | {
+    known = {name: value for name, value in row._asdict().items() if name not in ("source", "mask")}
+    told = known | {
         "path": path,
         "created": EPOCH + timedelta(microseconds=row.created),
         "starred": bool(row.starred),

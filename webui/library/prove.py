@@ -15,11 +15,11 @@ from pipelines.errors import ReverieError
 from pipelines.events import ImageFinished
 from pipelines.hashes import WeightsHashes
 from pipelines.images import open_upload
-from pipelines.request import GenerationRequest, ImageToImageRequest, InpaintRequest, TextToImageRequest
 
 from .embed import encode_picture, read_stamp
 from .infotext import write_infotext
 from .recipe import Recipe, RecipeError, digest, versions
+from .repeating import repeat
 
 if TYPE_CHECKING:
     from webui.backend import Backend
@@ -39,9 +39,6 @@ LEAST_LIKENESS: Final = 30.0
 SHARED: Final = "It may have shared its steps with other pictures then, which can change a pixel by a level."
 
 _READY: Final = "Ready on "
-_REQUESTS: Final[dict[str, type[GenerationRequest]]] = {
-    request.task: request for request in (TextToImageRequest, ImageToImageRequest, InpaintRequest)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,7 @@ def prove(
     if missing:
         return Proof("not_possible", missing)
     try:
-        request = _request(stamp.recipe, given)
+        request = repeat(stamp.recipe, given, deterministic=True)  # sharing a step with others may cost a bit
         after = next(event.image for event in manager.generate(request) if isinstance(event, ImageFinished))
     except (StopIteration, ReverieError) as error:
         return Proof("not_possible", (str(error) or "No picture came out.",))
@@ -192,14 +189,6 @@ def _unlike(recipe: Recipe, given: dict[str, Image.Image | None]) -> Iterator[st
             yield f"{name} is missing; give the picture that it was made from."
         elif digest(picture) != wanted:
             yield f"{name} is another picture than the one it was made from."
-
-
-def _request(recipe: Recipe, given: dict[str, Image.Image | None]) -> GenerationRequest:
-    kind = _REQUESTS[recipe.task]
-    told = recipe.repeating_fields() | {"deterministic": True}  # sharing a step with others may cost a bit
-    fields = {name: value for name, value in told.items() if name in kind.model_fields}
-    pictures = {name: picture for name, picture in given.items() if name in kind.model_fields}
-    return kind(**fields, **pictures)
 
 
 def _exact(data: bytes) -> bool:

@@ -17,7 +17,7 @@ from pydantic_core import to_jsonable_python
 
 from pipelines.errors import ReverieError
 from pipelines.events import ImageFinished
-from pipelines.request import LARGEST_SEED, GenerationRequest
+from pipelines.request import LARGEST_PROMPT, LARGEST_SEED, GenerationRequest
 
 DISTRIBUTION: Final = "reverie-dream-studio"
 
@@ -84,6 +84,7 @@ class Recipe(BaseModel):
         machine: What computed it: ``device`` and ``precision``, as far as the back end tells.
         files: Hashes of LoRAs (``lora:`` and a name) and of the VAE (``vae:`` and its name) that took part.
         notes: What else an infotext tells, by A1111's keys: the axes of a grid.
+        drawn: The prompts as they ran, where chance decided in them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -103,6 +104,7 @@ class Recipe(BaseModel):
     machine: dict[str, str] = {}
     files: dict[str, str] = {}
     notes: dict[str, str] = {}
+    drawn: dict[Annotated[str, Field(max_length=20)], Annotated[str, Field(max_length=LARGEST_PROMPT)]] = {}
 
     def without_prompt(self) -> Recipe:
         """The same recipe without a word of the prompts, nor where it came from."""
@@ -177,6 +179,7 @@ def write_recipe(
         machine=dict(machine or {}),
         files=dict(event.files),
         notes=dict(notes or {}),
+        drawn=dict(event.drawn),
     )
 
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from PIL import Image
+
+from pipelines.errors import InvalidRequest
+from pipelines.images import open_upload
+
 from .catalog import Catalog
 from .embed import read_recipe
 from .files import is_file
 from .index import LATEST, PictureIndex, Row
+from .inputs import FIELDS, Inputs
 from .keeping import shown
 from .owner_hash import OwnerKey, hash_owner
 from .picture import SavedPicture
-from .recipe import Recipe, RecipeError
+from .recipe import Recipe, RecipeError, digest
 from .search import Filters, query_for
 from .thumbnails import Thumbnails
 
@@ -43,10 +50,12 @@ class Shelf:
         salt: Of the owners' keys.
         catalog: What is in the folder.
         thumbnails: Their small copies.
+        inputs: What edits began with.
     """
 
-    def __init__(self, folder: Path, salt: bytes, catalog: Catalog, thumbnails: Thumbnails) -> None:
+    def __init__(self, folder: Path, salt: bytes, catalog: Catalog, thumbnails: Thumbnails, inputs: Inputs) -> None:
         self._folder, self._salt, self._catalog, self._thumbnails = folder, salt, catalog, thumbnails
+        self._inputs = inputs
 
     def owner_key(self, owner: str) -> OwnerKey:
         """What may be written down of an owner's token; every method that takes a token takes this instead."""
@@ -109,6 +118,43 @@ class Shelf:
             return read_recipe(picture.path) if picture and picture.path else None
         except RecipeError:
             return None
+
+    def inputs(self, owner: str, picture_id: str) -> dict[str, Image.Image]:
+        """What the owner's picture began with, by request field (``image``, ``mask_image``), as far as it is kept.
+
+        Nothing is handed out but what a picture of the owner's own names; each has the very pixels its recipe tells.
+        """
+        row = self._row(picture_id)
+        if row is None or row.owner != self.owner_key(owner):
+            return {}
+        source, mask = self._inputs.get(row.source), self._inputs.get(row.mask)
+        source = source or self._among_parents(owner, row.parent, row.source)
+        return {name: image for name, image in zip(FIELDS, (source, mask), strict=True) if image is not None}
+
+    def _among_parents(self, owner: str, parent: str, source: str) -> Image.Image | None:
+        """The pixels that a picture began with, where its parent has them, or began with them, too."""
+        mine, seen = self.owner_key(owner), set[str]()
+        while source and parent and parent not in seen:
+            seen.add(parent)
+            before = self._row(parent)
+            if before is None or before.owner != mine:
+                return None
+            with suppress(InvalidRequest):  # its file is gone, or damaged
+                image = open_upload(self._folder / before.path).image
+                if digest(image) == source:
+                    return image
+            parent = before.parent if before.source == source else ""
+        return None
+
+    def source_of(self, owner: str, picture_id: str) -> SavedPicture | None:
+        """The picture that the owner's picture began with, past branches, which begin with their parent's."""
+        picture, row = self.parent_of(owner, picture_id), self._row(picture_id)
+        while picture is not None and row is not None and row.source:
+            before = self._row(picture.id)
+            if before is None or before.source != row.source:
+                return picture
+            picture = self.parent_of(owner, picture.id)
+        return picture
 
     def parent_of(self, owner: str, picture_id: str) -> SavedPicture | None:
         """The picture that the owner's picture was made from; None where there is none any more."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
+from typing import Final
+
+from PIL import Image
 
 from pipelines.events import ImageFinished
 from pipelines.hashes import WeightsHashes
@@ -20,18 +25,21 @@ from .embed import Stamp
 from .export import as_zip, to_give_out
 from .files import remove_stale_parts
 from .formats import Metadata, Saving
-from .index import PictureIndex
-from .keeping import Keeper, shown
+from .index import PictureIndex, Row
+from .inputs import FIELDS, Inputs
+from .keeping import Keeper, shown, why
 from .marks import Stars
 from .owner_hash import load_salt
 from .picture import SavedPicture
-from .recipe import ModelLike
+from .recipe import ModelLike, Recipe
 from .shelf import Shelf
 from .thumbnails import Thumbnails
 from .trash import KEPT_DAYS
 from .trashing import Outcome, Trashing, each_once
 
 log = logging.getLogger(__name__)
+
+LOST: Final = "what this picture began with is not kept; it cannot be proven or replayed later."
 
 
 class Library(Shelf):
@@ -43,6 +51,7 @@ class Library(Shelf):
         <folder>/.owner-salt                              without it nobody's pictures are found again
         <folder>/.stars/<id>                              an empty file for each starred picture
         <folder>/.trash/2026-02-01/<id>/…                 deleted pictures, by the day they were deleted
+        <folder>/.inputs/…                                uploaded sources and masks that pictures were made from
         <folder>/.library/                                index and thumbnails; made anew where missing
 
     Opening never fails: what cannot be read is set aside, what cannot be written is kept in memory, and
@@ -63,11 +72,13 @@ class Library(Shelf):
             remove_stale_parts(self._folder)
         salt = self._load_salt()
         catalog = Catalog(self._folder, hidden / "index.sqlite3", self._notices.append)
-        super().__init__(self._folder, salt, catalog, Thumbnails(hidden / "thumbnails"))
+        super().__init__(self._folder, salt, catalog, Thumbnails(hidden / "thumbnails"), Inputs(self._folder))
         self._stars = Stars(self._folder)
         self._keeper = Keeper(self._folder, saving or Saving(), WeightsHashes(hidden / "weights.json"))
-        self._trashing = Trashing(self._folder, self._catalog, self._stars, self._thumbnails)
+        self._trashing = Trashing(self._folder, self._catalog, self._stars, self._thumbnails, self._inputs)
         self.empty_old_trash()
+        with suppress(sqlite3.Error):
+            self._trashing.sweep()
 
     @property
     def folder(self) -> Path:
@@ -107,8 +118,9 @@ class Library(Shelf):
     ) -> SavedPicture:
         """Stores a finished picture: the file first, on the disk and whole, then its row in the index.
 
-        A disk that is full or cannot be written is no error: the picture comes back with ``path`` None, its
-        PNG in ``image`` and a sentence in ``notice``.
+        What it began with is kept, too, unless the picture it was made from has it. A disk that is full or cannot be
+        written is no error: the picture comes back with ``path`` None, its PNG in ``image`` and a sentence in
+        ``notice``; a source or mask that could not be kept is told in ``notice`` alone.
 
         Args:
             owner: The owner's token; only a salted hash of it is stored.
@@ -131,11 +143,32 @@ class Library(Shelf):
         )
         number = picture_id or secrets.token_hex(16)
         stamp = Stamp(id=number, owner=self.owner_key(owner), created=datetime.now(timezone.utc), recipe=recipe)
-        saved, row = self._keeper.write(
-            stamp, event.image, request.num_images_per_prompt, saving, refused=self._salt_missing
+        write = partial(
+            self._keeper.write, stamp, event.image, request.num_images_per_prompt, saving, refused=self._salt_missing
         )
-        if row is None:
-            return saved
+        given = self._given(owner, request, recipe)
+        with self._inputs.making(given):
+            new, failed = self._inputs.keep(given) if self._salt_missing is None else ([], None)
+            saved, row = write()
+            if row is None and new:  # the picture itself comes first, where there is no room for both
+                self._inputs.forget(new, self._catalog.names, own=1)
+                saved, row = write()
+                failed = failed or OSError(errno.ENOSPC, "no room for both")
+            return saved if row is None else self._listed(row, saved, failed)
+
+    def _given(self, owner: str, request: GenerationRequest, recipe: Recipe) -> dict[str, Image.Image]:
+        """What a picture began with, by digest, without what the pictures it comes from have anyway."""
+        given = {str(recipe.request[name]): getattr(request, name) for name in FIELDS if hasattr(request, name)}
+        source = str(recipe.request.get("image"))
+        with suppress(sqlite3.Error):
+            if source in given and self._among_parents(owner, recipe.parent or "", source) is not None:
+                del given[source]
+        return given
+
+    def _listed(self, row: Row, saved: SavedPicture, failed: OSError | None) -> SavedPicture:
+        """Puts a picture that is on the disk into the index."""
+        if failed is not None:
+            saved = replace(saved, notice=f"{why(failed)}, so {LOST}")
         try:
             self._catalog.ask(lambda index: index.add([row]))
         except sqlite3.Error as error:

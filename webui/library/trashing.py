@@ -13,6 +13,7 @@ from typing import Final
 
 from .catalog import Catalog
 from .index import PictureIndex, Row
+from .inputs import Inputs
 from .keeping import why
 from .marks import Stars
 from .search import microseconds
@@ -47,10 +48,12 @@ class Trashing:
         catalog: What is in it.
         stars: Its stars.
         thumbnails: Its small copies.
+        inputs: What its edits began with.
     """
 
-    def __init__(self, folder: Path, catalog: Catalog, stars: Stars, thumbnails: Thumbnails) -> None:
+    def __init__(self, folder: Path, catalog: Catalog, stars: Stars, thumbnails: Thumbnails, inputs: Inputs) -> None:
         self._folder, self._catalog, self._stars, self._thumbnails = folder, catalog, stars, thumbnails
+        self._inputs = inputs
         self._trash = Trash(folder)
 
     def star(self, owner: str, ids: Iterable[str], *, starred: bool) -> Outcome:
@@ -94,21 +97,29 @@ class Trashing:
         for old in self._trash.expired(today, days):
             name = old.path.relative_to(self._folder).as_posix()
             try:
+                row = self._catalog.ask(partial(PictureIndex.get, picture_id=old.id))
                 self._trash.remove(old.path)
                 self._catalog.ask(partial(PictureIndex.remove, paths=[name]))
-                self._forget(old.id)
+                self._forget(old.id, row)
                 removed += 1
             except (OSError, sqlite3.Error) as error:
                 log.warning("%s stays in the trash: %s", name, error)
         return removed
 
+    def sweep(self) -> None:
+        """Removes what edits began with and no picture names any more."""
+        if self._catalog.complete:
+            self._inputs.sweep(self._catalog.ask(PictureIndex.digests))
+
     def _remove(self, row: Row) -> None:
         self._trash.remove(self._folder / row.path)
         self._catalog.ask(partial(PictureIndex.remove, paths=[row.path]))
-        self._forget(row.id)
+        self._forget(row.id, row)
 
-    def _forget(self, picture_id: str) -> None:
+    def _forget(self, picture_id: str, row: Row | None) -> None:
         self._thumbnails.forget(picture_id)
+        if row is not None:
+            self._inputs.forget([each for each in (row.source, row.mask) if each], self._catalog.names)
         try:
             self._stars.set(picture_id, False)
         except OSError as error:  # the star of a picture that is gone harms nobody

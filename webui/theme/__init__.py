@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from html import escape
 from pathlib import Path
 from typing import Final
 
 import gradio as gr
 
+from webui.languages import language_names
+
 HERE: Final = Path(__file__).resolve().parent
 
 SCRIPTS: Final = (
     "reverie.js",
+    "language.js",
+    "look.js",
     "connection.js",
     "draft.js",
     "listening.js",
@@ -23,16 +29,29 @@ SCRIPTS: Final = (
     "choosing.js",
     "downloading.js",
     "enlarging.js",
+    "replaying.js",
+    "begun.js",
     "compare.js",
     "trash.js",
     "results.js",
     "viewer.js",
+    "easel_mask.js",
+    "easel_view.js",
+    "easel_pointers.js",
+    "easel_keys.js",
+    "easel_kept.js",
+    "easel_soft.js",
     "easel.js",
     "sizes.js",
     "seed.js",
+    "steps.js",
+    "printing.js",
+    "palette.js",
+    "settings.js",
     "drop.js",
     "extras.js",
     "models.js",
+    "rooms.js",
 )
 """Loaded in this order; the first makes the ``reverie`` object that the others add to."""
 
@@ -46,6 +65,12 @@ STYLES: Final = (
     "results.css",
     "library.css",
     "viewer.css",
+    "steps.css",
+    "replaying.css",
+    "printing.css",
+    "palette.css",
+    "library_room.css",
+    "settings.css",
     "easel.css",
     "picture_info.css",
     "phone.css",
@@ -62,7 +87,7 @@ LINE: Final = "#2d2a3a"
 
 
 def make_theme() -> gr.themes.Base:
-    """Makes the theme; light and dark hold the same values, so a visitor's system setting changes nothing."""
+    """Makes the theme of the page's own colours (``tokens.css``), which follow the look that is chosen."""
     violet = gr.themes.Color(
         "#f3f0ff", "#e5deff", "#cfc3ff", "#b8a6ff", "#9a82fb", BRAND_HOVER, BRAND, "#5a35cc", "#4829a6", "#38217f",
         "#241552", name="reverie",
@@ -81,59 +106,59 @@ def make_theme() -> gr.themes.Base:
         font_mono=["ui-monospace", "monospace"],
     )
     values = {
-        "body_background_fill": "#1b1a23",
-        "body_text_color": INK,
-        "body_text_color_subdued": MUTED,
-        "background_fill_primary": PANEL,
-        "background_fill_secondary": FIELD,
+        "body_background_fill": "var(--floor)",
+        "body_text_color": "var(--ink)",
+        "body_text_color_subdued": "var(--muted)",
+        "background_fill_primary": "var(--side)",
+        "background_fill_secondary": "var(--raised)",
         "block_background_fill": "transparent",
         "block_border_color": "transparent",
         "block_label_background_fill": "transparent",
-        "block_label_text_color": MUTED,
-        "block_title_text_color": MUTED,
+        "block_label_text_color": "var(--muted)",
+        "block_title_text_color": "var(--muted)",
         "block_title_background_fill": "transparent",
-        "block_info_text_color": MUTED,
+        "block_info_text_color": "var(--muted)",
         "block_shadow": "none",
-        "border_color_primary": LINE,
-        "border_color_accent": BRAND,
-        "border_color_accent_subdued": LINE,
-        "color_accent_soft": "#2a2148",
-        "link_text_color": "#b8a6ff",
-        "link_text_color_hover": "#cfc3ff",
-        "link_text_color_active": "#cfc3ff",
-        "link_text_color_visited": "#b8a6ff",
+        "border_color_primary": "var(--line)",
+        "border_color_accent": "var(--brand)",
+        "border_color_accent_subdued": "var(--line)",
+        "color_accent_soft": "var(--chosen)",
+        "link_text_color": "var(--soft)",
+        "link_text_color_hover": "var(--soft)",
+        "link_text_color_active": "var(--soft)",
+        "link_text_color_visited": "var(--soft)",
         "panel_background_fill": "transparent",
         "panel_border_color": "transparent",
-        "input_background_fill": FIELD,
-        "input_background_fill_focus": FIELD,
-        "input_background_fill_hover": "#242230",
-        "input_border_color": LINE,
-        "input_border_color_focus": "#8b6cf6",
-        "input_border_color_hover": "#3d394d",
-        "input_placeholder_color": "#8f8ba1",
+        "input_background_fill": "var(--raised)",
+        "input_background_fill_focus": "var(--raised)",
+        "input_background_fill_hover": "var(--raised)",
+        "input_border_color": "var(--line)",
+        "input_border_color_focus": "var(--glow)",
+        "input_border_color_hover": "var(--line-strong)",
+        "input_placeholder_color": "var(--faint)",
         "input_shadow": "none",
         "input_shadow_focus": "none",
-        "slider_color": "#8b6cf6",
-        "checkbox_background_color": FIELD,
-        "checkbox_background_color_selected": BRAND,
-        "checkbox_border_color": "#55516a",
-        "checkbox_border_color_selected": BRAND,
+        "slider_color": "var(--glow)",
+        "checkbox_background_color": "var(--raised)",
+        "checkbox_background_color_selected": "var(--brand)",
+        "checkbox_border_color": "var(--edge)",
+        "checkbox_border_color_selected": "var(--brand)",
         "checkbox_label_background_fill": "transparent",
         "checkbox_label_background_fill_hover": "transparent",
         "checkbox_label_background_fill_selected": "transparent",
         "checkbox_label_border_color": "transparent",
-        "checkbox_label_text_color": INK,
-        "checkbox_label_text_color_selected": INK,
-        "button_primary_background_fill": BRAND,
-        "button_primary_background_fill_hover": BRAND_HOVER,
+        "checkbox_label_text_color": "var(--ink)",
+        "checkbox_label_text_color_selected": "var(--ink)",
+        "button_primary_background_fill": "var(--brand)",
+        "button_primary_background_fill_hover": "var(--brand-hover)",
         "button_primary_text_color": "#ffffff",
         "button_primary_text_color_hover": "#ffffff",
         "button_primary_border_color": "transparent",
         "button_primary_border_color_hover": "transparent",
-        "button_secondary_background_fill": "#292634",
-        "button_secondary_background_fill_hover": "#343042",
-        "button_secondary_text_color": INK,
-        "button_secondary_text_color_hover": "#ffffff",
+        "button_secondary_background_fill": "var(--raised)",
+        "button_secondary_background_fill_hover": "var(--hover)",
+        "button_secondary_text_color": "var(--ink)",
+        "button_secondary_text_color_hover": "var(--strong)",
         "button_secondary_border_color": "transparent",
         "button_secondary_border_color_hover": "transparent",
     }
@@ -168,6 +193,7 @@ def head() -> str:
     """What goes into the page's head: our styles and scripts inline, so that the page asks nobody else for anything."""
     scripts = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
     return (
-        '<meta name="color-scheme" content="dark"><meta name="theme-color" content="#121118">'
+        '<meta name="color-scheme" content="dark light"><meta name="theme-color" content="#121118">'
+        f'<meta name="reverie-languages" content="{escape(json.dumps(list(language_names())))}">'
         f"<style>{stylesheet()}</style><script>{scripts}</script>"
     )

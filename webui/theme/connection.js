@@ -28,7 +28,26 @@ reverie.connection = (receive) => {
   const line = el("p.lost-line", { role: "alert" }, "The studio was started again and has forgotten you. What you asked for goes on. ",
     el("button.chip", { type: "button", onclick: () => window.location.reload() }, "Log in"));
 
+  // Each stream keeps one of the six connections that a browser has for one address: of the tabs that nobody sees, one
+  // listens on. Where the browser has no locks, on an address that is not secure, all of them do.
+  let leave = null; // lets another unseen tab listen
+  function unseen() {
+    navigator.locks?.request("reverie-unseen", { ifAvailable: true }, (lock) => {
+      if (!document.hidden) return null;
+      if (lock) return new Promise((done) => { leave = done; });
+      clearTimeout(timer);
+      return close();
+    });
+  }
+
+  function seen() {
+    leave?.();
+    leave = null;
+    connect();
+  }
+
   function connect() {
+    if (document.hidden && navigator.locks && !leave) return;
     close();
     source = new EventSource(url("/reverie/live"));
     source.onmessage = (event) => { found(); wait(QUIET); receive(JSON.parse(event.data)); };
@@ -54,7 +73,7 @@ reverie.connection = (receive) => {
     wait(SOON);
   }
 
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) connect(); });
+  document.addEventListener("visibilitychange", () => (document.hidden ? unseen() : seen()));
   window.addEventListener("online", connect);
   window.addEventListener("offline", () => { if (!source) ask(); });
   return connect;

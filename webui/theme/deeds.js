@@ -68,14 +68,18 @@ reverie.deeds = (trigger, changed) => {
     form.remove();
   }
 
-  const send = (task) => (picture) => trigger("send", { id: picture.id, task });
-  const reuse = (what) => (picture) => trigger("reuse", { id: picture.id, what });
+  // What leads to the panel is seen there.
+  const inPanel = (name, about) => { reverie.room("studio"); trigger(name, about); };
+  const send = (task) => (picture) => inPanel("send", { id: picture.id, task });
+  const reuse = (what) => (picture) => inPanel("reuse", { id: picture.id, what });
   return {
     pictureURL, thumbnailURL, smallURL, ask, words, star, remove, restore, download,
-    toImage: send("image_to_image"), toMask: send("inpaint"), vary: (picture) => trigger("vary", { id: picture.id, how: "" }),
-    varySubtle: (picture) => trigger("vary", { id: picture.id, how: "subtle" }),
-    varyStrong: (picture) => trigger("vary", { id: picture.id, how: "strong" }),
-    enlarge: (picture, scale, upscaler) => trigger("enlarge", { id: picture.id, scale, upscaler }),
+    toImage: send("image_to_image"), toMask: send("inpaint"), vary: (picture) => inPanel("vary", { id: picture.id, how: "" }),
+    varySubtle: (picture) => inPanel("vary", { id: picture.id, how: "subtle" }),
+    varyStrong: (picture) => inPanel("vary", { id: picture.id, how: "strong" }),
+    enlarge: (picture, scale, upscaler) => inPanel("enlarge", { id: picture.id, scale, upscaler }),
+    replay: (picture, wish) => inPanel("replay", { id: picture.id, ...wish }),
+    branch: (picture, step) => inPanel("branch", { id: picture.id, step }),
     reusePrompt: reuse("prompt"), reuseSeed: reuse("seed"), reuseAll: reuse("everything"), remix: reuse("remix"),
   };
 };

@@ -19,7 +19,7 @@ reverie.forming = (live, trigger, smallURL) => {
   }
 
   function makeRow(job) {
-    const title = el("p.row-prompt", {}, job.prompt);
+    const title = el("p.row-prompt", {}, el("span", { translate: "no" }, job.prompt));
     const series = reverie.editWords(job.edit);
     if (series.includes(" of ")) title.prepend(el("span.series", {}, series), " ");
     const note = el("p.row-note");

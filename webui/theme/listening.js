@@ -13,14 +13,16 @@
     it.tell();
   }
 
-  reverie.changed = (name) => {
-    const it = ear(name), first = it.timer === null;
+  reverie.changed = (...names) => { for (const name of names) hear(ear(name)); };
+
+  function hear(it) {
+    const first = it.timer === null;
     it.more = true;
     if (first) settle(it);
     if (!it.pause) return;
     clearTimeout(it.timer);
     it.timer = setTimeout(() => settle(it), it.pause);
-  };
+  }
   reverie.listening = (name, tell, pause) => { settle(Object.assign(ear(name), { tell, pause })); };
   window.addEventListener("pagehide", () => { Object.values(ears).forEach(settle); });
 })();

@@ -51,7 +51,7 @@ reverie.models = (element) => {
 
   function card(model, host) {
     const facts = [model.family, model.variant, model.size, model.kind === "hub" ? "from the Hub" : null].filter(Boolean);
-    const head = el("header", {}, el("h4", {}, model.name), state(model), host && model.loaded && model.loaded.loading === null
+    const head = el("header", {}, el("h4", { translate: "no" }, model.name), state(model), host && model.loaded && model.loaded.loading === null
       ? el("button.chip", { type: "button", disabled: model.loaded.lent > 0, title: model.loaded.lent ? "Its pictures are being painted" : "Give its memory back",
         onclick: () => ask("/unload", { id: model.id }) }, "Unload") : null);
     const node = el(`article.model${model.problem ? ".refused" : ""}`, { "data-model": model.id }, head,
@@ -99,15 +99,3 @@ reverie.modelBefore = (() => {
     return before;
   };
 })();
-
-// Which room is shown: the studio, or the models.
-reverie.room = (name) => {
-  "use strict";
-  document.body.dataset.room = name;
-  for (const button of document.querySelectorAll(".rooms button")) button.setAttribute("aria-current", button.dataset.to === name ? "page" : "false");
-  if (name === "models") reverie.lookAtModels?.();
-};
-document.addEventListener("click", (event) => {
-  const to = event.target.closest?.(".rooms button")?.dataset.to;
-  if (to) reverie.room(to);
-});

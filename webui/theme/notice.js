@@ -8,8 +8,9 @@ reverie.notice = (sentence, button) => {
     shelf = el("div", { id: "notices", role: "status", "aria-live": "polite" });
     document.body.append(shelf);
   }
+  for (const other of [...shelf.children]) if (other.dataset.sentence === sentence) other.remove(); // said once
   const close = () => { clearTimeout(timer); note.remove(); };
-  const note = el("div.notice", {}, el("p", {}, sentence),
+  const note = el("div.notice", { "data-sentence": sentence }, el("p", {}, sentence),
     button ? el("button.chip", { type: "button", onclick: () => { close(); button.act(); } }, button.label) : null,
     iconButton("close", "Put away", close));
   shelf.append(note);

@@ -7,6 +7,7 @@ reverie.results = (element, trigger, props, watch) => {
   const told = new Set(); // jobs whose end has been dealt with
   const ended = new Set(); // jobs that are known to be over
   const going = new Set(); // series that have not ended
+  const since = new Map(); // running jobs: when this page saw them begin
   let spoken = 0, expected = null;
 
   // The same studio in another tab: what changes here shows there, too.
@@ -33,6 +34,10 @@ reverie.results = (element, trigger, props, watch) => {
   function endJob(job) {
     if (told.has(job.id)) return;
     told.add(job.id);
+    reverie.begun.end(job);
+    const took = Date.now() - (since.get(job.id) ?? Date.now());
+    if (job.state !== "cancelled") reverie.ended(job.state === "failed" ? job.error : `Finished: ${job.prompt.slice(0, 80)}`, took);
+    since.delete(job.id);
     const count = job.pictures.filter((picture) => !picture.skipped).length;
     say(job.state === "finished" ? `Finished: ${count} ${count === 1 ? "picture" : "pictures"}`
       : job.state === "failed" ? job.error : "Stopped");
@@ -54,6 +59,7 @@ reverie.results = (element, trigger, props, watch) => {
     const begun = active.some((job) => job.state === "running"); // only behind another one does a job wait folded up
     let words = "";
     for (const job of [...message.jobs].reverse()) {
+      if (job.state === "running" && !since.has(job.id)) since.set(job.id, Date.now());
       words = (active.includes(job) && forming.show(job, begun)) || words;
       if (!active.includes(job)) { if (forming.has(job.id)) forming.show(job, begun); endJob(job); }
     }
@@ -96,7 +102,7 @@ reverie.results = (element, trigger, props, watch) => {
   function cards() {
     const { examples, hint } = JSON.parse(props.welcome);
     part("cards").replaceChildren(...examples.map((prompt, i) =>
-      el("article.card", { style: `--turn: ${i * 47}` }, el("p", {}, prompt),
+      el("article.card", { style: `--turn: ${i * 47}` }, el("p", { translate: "no" }, prompt),
         el("button.chip", { type: "button", onclick: () => trigger("template", { prompt }) }, "Try template"))));
     part("hint").textContent = hint;
   }
@@ -104,6 +110,7 @@ reverie.results = (element, trigger, props, watch) => {
   // The server writes the new job's id here: time to watch, and on a phone to bring the tiles into view.
   watch("value", () => {
     expected = props.value;
+    reverie.begun.start(expected);
     others.postMessage("begun");
     connect();
     if (window.matchMedia("(max-width: 820px)").matches) {

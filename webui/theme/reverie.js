@@ -17,6 +17,11 @@ window.reverie = (() => {
     left: "M15 5l-7 7 7 7",
     right: "M9 5l7 7-7 7",
     undo: "M9 14 4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3",
+    redo: "M15 14l5-5-5-5M20 9H10a6 6 0 0 0 0 12h3",
+    hand: "M8 12V6a1.500 1.500 0 0 1 3 0v5M11 10V4.500a1.500 1.500 0 0 1 3 0V11M14 6a1.500 1.500 0 0 1 3 0v8c0 4-2 6-5 6-4 0-5-2-8-7 1-1.500 2.500-1 4 1",
+    plus: "M12 5v14M5 12h14",
+    minus: "M5 12h14",
+    fit: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
     trash: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13",
     invert: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
     brush: "M4 20c3 0 4-1.500 4-3a2.500 2.500 0 0 0-5 0c0 2 0 2-1 3zM9.500 14.500 19 4l2 2-9.500 10z",
@@ -30,6 +35,8 @@ window.reverie = (() => {
     check: "M5 12.500l4.500 4.500L19 7.500",
     prove: "M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6zM8.500 11.500l2.500 2.500 4.500-5",
     larger: "M4 10V4h6M20 14v6h-6M4 4l7 7M20 20l-7-7",
+    branch: "M6 4v16M6 12c6 0 10-2 12-7M18 5h-4M18 5v4",
+    print: "M7 8V3h10v5M5 8h14v8h-3M8 16H5V8M8 13h8v8H8z",
     more: "M6 12h.01M12 12h.01M18 12h.01",
   };
 
@@ -109,8 +116,8 @@ window.reverie = (() => {
     })();
   }
 
-  const EDITS = { image_to_image: "Image to image", inpaint: "Inpainting", variation: "Variation", grid: "Grid",
-    grid_sheet: "Grid sheet", loopback: "Loopback", files: "Files", prompt_matrix: "Prompt matrix", prompt_list: "Prompts from a list",
+  const EDITS = { image_to_image: "Image to image", inpaint: "Inpainting", variation: "Variation", branch: "Branch", grid: "Grid",
+    grid_sheet: "Grid sheet", loopback: "Loopback", replay: "Replay", files: "Files", prompt_matrix: "Prompt matrix", prompt_list: "Prompts from a list",
     upscale: "Upscaled", vary_subtle: "Subtle variation", vary_strong: "Strong variation", outpaint: "Outpainting" };
 
   // What was done to a picture, in words: "inpaint", or "grid 2/12" for one of a series.
@@ -144,9 +151,6 @@ window.reverie = (() => {
   document.addEventListener("click", (event) => {
     if (event.detail > 1 && event.target.closest?.("#dream")) event.stopImmediatePropagation();
   }, true);
-
-  // Dark whatever the system prefers: Gradio marks the body, and takes the mark off again; the page itself keeps it.
-  document.documentElement.classList.add("dark");
 
   document.addEventListener("DOMContentLoaded", () => {
     if (!document.body.dataset.task) task("text_to_image");

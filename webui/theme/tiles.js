@@ -37,8 +37,8 @@ reverie.tiles = (deeds, chosen, open) => {
     const save = iconButton("download", told.pictures.length === 1 ? "Download" : `Download ${told.pictures.length} pictures`,
       () => deeds.download(told.pictures));
     return el("article.row", { "data-row": told.key, "aria-label": told.prompt },
-      el("header", {}, el("p.row-prompt", { title: told.prompt }, told.prompt), reuse,
-        el("p.row-note", {}, told.edit ? `${reverie.editWords(told.edit)} · ` : "", el("time", { datetime: told.when }, clockTime(told.when))), save),
+      el("header", {}, el("p.row-prompt", { title: told.prompt, translate: "no" }, told.prompt), reuse,
+        el("p.row-note", {}, ...(told.edit ? [el("span", {}, reverie.editWords(told.edit)), " · "] : []), el("time", { datetime: told.when }, clockTime(told.when))), save),
       el("div.tiles", { style: tileShape(first) }, ...told.pictures.map((picture) => pictureTile(told, picture))));
   }
 

@@ -2,13 +2,14 @@
 reverie.view = (id, feed, deeds, alone) => {
   "use strict";
   const { el, icon, iconButton } = reverie;
-  let all = [], at = 0;
+  let all = [], at = 0, chained = "", compare = null;
 
   const image = el("img");
   const words = el("div.viewer-words");
   const close = () => dialog.close();
   const now = () => all[at];
-  const keys = { ArrowLeft: () => move(-1), ArrowRight: () => move(1), Home: () => jump(0), End: () => jump(Infinity), s: () => deeds.download([now().picture]), f: () => star(), Delete: () => remove() };
+  const keys = { ArrowLeft: () => move(-1), ArrowRight: () => move(1), Home: () => jump(0), End: () => jump(Infinity), c: () => { if (!compareChip.hidden) compareChip.click(); }, s: () => deeds.download([now().picture]), f: () => star(), r: () => { if (chained === now().picture.id) replay(); }, Delete: () => remove() };
+  const compareChip = el("button.chip.compare-chip", { type: "button", title: "Compare with what it was made from (C)", hidden: true, onclick: () => compare?.() }, icon("compare"), "Compare");
   const dialog = el("dialog.viewer", { "aria-label": "Picture",
     onclick: (event) => { if (event.target === dialog) close(); },
     onclose: () => dialog.remove(),
@@ -18,7 +19,7 @@ reverie.view = (id, feed, deeds, alone) => {
       keys[event.key]();
     } },
     el("div.viewer-picture", {}, iconButton("left", "Newer picture", () => move(-1), ".previous"), image,
-      iconButton("right", "Older picture", () => move(1), ".next")),
+      iconButton("right", "Older picture", () => move(1), ".next"), compareChip),
     el("div.viewer-side", {}, iconButton("close", "Close", close, ".close"), words));
 
   // What is in the feed now: it changes while one looks, and far chunks have given up their pictures.
@@ -53,6 +54,8 @@ reverie.view = (id, feed, deeds, alone) => {
     show();
   }
 
+  const replay = () => reverie.replaying(now().picture, deeds, close);
+
   async function remove() {
     const { picture } = now(), next = all[at + 1] ?? all[at - 1];
     await deeds.remove([picture]);
@@ -67,6 +70,11 @@ reverie.view = (id, feed, deeds, alone) => {
     reverie.view(small.id, feed, deeds, { row, picture: row.pictures[0] });
   }
 
+  function comparable(before, after) {
+    compareChip.hidden = false;
+    compare = async () => { const found = await before(); if (found) reverie.compare([found, after], deeds); };
+  }
+
   async function lineage(place, { row, picture }) {
     if (!picture.kept) return;
     const told = await deeds.ask(`/reverie/lineage/${encodeURIComponent(picture.id)}`, undefined, picture.id);
@@ -75,13 +83,16 @@ reverie.view = (id, feed, deeds, alone) => {
     const thumb = (small) => el("button.thumb", { type: "button", title: `${reverie.editWords(small.edit)} · seed ${small.seed}: ${small.prompt}`,
       "aria-label": `Open picture, seed ${small.seed}`, onclick: () => openOther(small) }, el("img", { src: deeds.thumbnailURL(small.id), alt: small.prompt }));
     if (told.parent) {
-      const both = async () => {
+      comparable(async () => {
         const other = await deeds.ask(`/reverie/row/${encodeURIComponent(told.parent.id)}`);
-        if (other) reverie.compare([{ row: other, picture: other.pictures[0] }, { row, picture }], deeds);
-      };
-      place.append(el("h4", {}, `Made from${picture.edit ? ` (${reverie.editWords(picture.edit).toLowerCase()})` : ""}`), el("div.thumbs", {}, thumb(told.parent),
-        el("button.chip", { type: "button", onclick: both }, icon("compare"), "Compare")));
+        return other && { row: other, picture: other.pictures[0] };
+      }, { row, picture });
+      place.append(el("h4", {}, `Made from${picture.edit ? ` (${reverie.editWords(picture.edit)})` : ""}`), el("div.thumbs", {}, thumb(told.parent)),
+        ...reverie.chain(told.chain, picture, thumb, replay));
+      chained = picture.id;
     } else if (picture.parent) place.append(el("h4", {}, "Made from a picture that is no longer in the library"));
+    const src = told.parent ? null : await reverie.begun.of(picture.id);
+    if (src && now().picture === picture) comparable(() => ({ row, picture: { src, width: picture.width, height: picture.height } }), { row, picture });
     if (told.children.length) place.append(el("h4", {}, "Led to"), el("div.thumbs", {}, ...told.children.map(thumb)));
   }
 
@@ -102,19 +113,20 @@ reverie.view = (id, feed, deeds, alone) => {
 
   function show() {
     const { row, picture } = now();
+    compareChip.hidden = true;
     image.src = deeds.pictureURL(picture.id);
     const prompt = picture.prompt ?? row.prompt, without = picture.negative_prompt ?? row.negative_prompt;
     image.alt = prompt;
-    const facts = Object.entries(picture.details).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(value))));
+    const facts = Object.entries(picture.details).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", { translate: "no" }, String(value))));
     const chip = (name, label, act, keep) => el("button.chip", { type: "button", onclick: () => { act(picture); if (!keep) close(); } }, icon(name), label);
     const starChip = el("button.chip.star", { type: "button", "aria-pressed": String(picture.starred), title: "F", onclick: star }, icon("star"), picture.starred ? "Starred" : "Star");
-    const verdict = el("p.verdict", { role: "status" }), origins = el("div.origins");
+    const verdict = el("p.verdict", { role: "status" }), origins = el("div.origins"), steps = el("div.steps", { hidden: true });
     const proveChip = el("button.chip", { type: "button", title: "Makes it once more from its recipe, and compares", onclick: () => prove(proveChip, verdict) }, icon("prove"), "Prove it");
     words.replaceChildren(
       picture.kept ? "" : el("p.viewer-unsaved", {}, "This picture is not saved: the disk did not take it. Download it, or it goes with the studio."),
-      el("p.viewer-prompt", {}, prompt),
-      without ? el("p.viewer-negative", {}, `Without: ${without}`) : "",
-      el("dl", {}, ...facts), origins,
+      el("p.viewer-prompt", { translate: "no" }, prompt),
+      without ? el("p.viewer-negative", {}, "Without: ", el("span", { translate: "no" }, without)) : "",
+      el("dl", {}, ...facts), steps, origins,
       el("div.viewer-actions", {},
         starChip, chip("vary", "Variations", deeds.vary),
         chip("vary", "Vary subtly", deeds.varySubtle), chip("vary", "Vary strongly", deeds.varyStrong),
@@ -124,10 +136,12 @@ reverie.view = (id, feed, deeds, alone) => {
         chip("all", "Reuse everything", deeds.reuseAll), chip("vary", "Remix: all but the seed", deeds.remix),
         chip("download", "Download", () => deeds.download([picture]), true),
         chip("more", "Download as…", () => reverie.downloading([picture], deeds), true),
+        picture.kept ? chip("print", "Print…", () => reverie.printing(picture, deeds), true) : "",
         picture.kept && picture.edit !== "grid_sheet" ? proveChip : "",
         el("button.chip.danger", { type: "button", title: "Delete", onclick: remove }, icon("trash"), "Delete")),
       verdict);
     lineage(origins, now());
+    if (picture.kept) reverie.steps(steps, image, picture, deeds, close, () => now().picture === picture);
     dialog.querySelector(".previous").disabled = alone || at === 0;
     dialog.querySelector(".next").disabled = Boolean(alone);
   }
