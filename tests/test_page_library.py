@@ -136,7 +136,7 @@ def test_a_variation_knows_its_parent_and_its_recipe_holds(at: Page) -> None:
     at.keyboard.press("ArrowRight")
     expect(viewer).to_contain_text("Made from (Variation)")
     viewer.locator(".thumb").first.click()
-    expect(at.locator(f'dialog.viewer img[src$="{parent}"]')).to_be_visible()
+    expect(at.locator(f'dialog.viewer .viewer-picture img[src$="{parent}"]')).to_be_visible()
     expect(at.locator("dialog.viewer .thumbs .thumb")).to_have_count(4)
 
 

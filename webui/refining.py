@@ -116,12 +116,13 @@ class Refining:
         shown = gr.update(open=True) if values.get("negative_prompt") else gr.skip()
         return [*form_updates(self._studio, values), shown, *self._start_again(picture, recipe.task, request), 1]
 
-    def send(self, event: gr.EventData, request: gr.Request) -> list[Any]:
-        """Updates for ``places``."""
+    def send(self, prompt: str, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """Updates for the prompt, which is the picture's own where none was typed, and for ``places``."""
         picture, _ = asked_for(self._studio, event, request)
         if picture is None or event.task not in self._tasks:
-            return [gr.skip()] * len(self.places)
-        return self._start_with(str(event.task), picture)
+            return [gr.skip()] * (1 + len(self.places))
+        words = gr.skip() if prompt.strip() else reused(self._studio, picture, "prompt")["prompt"]
+        return [words, *self._start_with(str(event.task), picture)]
 
     def _start_with(self, task: str, picture: SavedPicture | None) -> list[Any]:
         """The tab, and what its picture starts from."""
@@ -166,6 +167,7 @@ def wire_refining(studio: Studio, panel: Panel, easel: gr.HTML, results: gr.HTML
     panel.branch_chip.free(None, outputs=fields["branch"], js="() => ''", **PRIVATE)
     fields["seed"].change(None, fields["seed"], panel.seed_chip, js="(seed) => seed", **PRIVATE)
     panel.seed_chip.free(None, outputs=fields["seed"], js="() => ''", **PRIVATE)
-    results.send(refining.send, outputs=refining.places, trigger_mode="multiple", **SPEAKING).then(
+    sent = [fields["prompt"], *refining.places]
+    results.send(refining.send, fields["prompt"], sent, trigger_mode="multiple", **SPEAKING).then(
         None, fields["task"], js="(task) => { reverie.showTask(task); }", **PRIVATE
     )

@@ -18,7 +18,7 @@ from .dreaming import SPEAKING
 from .finding import GONE
 from .refining import asked_for
 from .replay_links import read_links
-from .replaying import ReplayPlan, Wish, base_size, first_words
+from .replaying import ReplayPlan, Wish, base_size, first_words, made_on
 from .saying import say
 from .sizes import OWN_SIZE
 from .visitors import FRESH, for_owner
@@ -59,7 +59,9 @@ async def _replay(request: Request, studio: Studio, owner: str) -> Response:
     def look() -> dict[str, Any]:
         sides = limits(TextToImageRequest, "width")
         told: dict[str, Any] = {
-            "models": [{"id": info.id, "name": info.name} for info in studio.models.values()],
+            "models": [
+                {"id": info.id, "name": info.name, "native": info.native_size} for info in studio.models.values()
+            ],
             "sides": {"least": sides["minimum"], "most": sides["maximum"], "step": SIZE_STEP},
             "why_not": "",
         }
@@ -67,6 +69,7 @@ async def _replay(request: Request, studio: Studio, owner: str) -> Response:
             links = read_links(studio.library, owner, picture)
             width, height = base_size(studio, links[0])
             told |= {"count": len(links), "width": width, "height": height}
+            told["native"] = made_on(studio, links[0]).native_size
             told["prompt"] = first_words(studio, links[0])["prompt"]
             ReplayPlan(studio, links, wish_of(request.query_params))
         except ReverieError as error:

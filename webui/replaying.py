@@ -223,8 +223,13 @@ def asked_size(studio: Studio, link: Link) -> tuple[int, int] | None:
         return int(told["width"]), int(told["height"])
     if link.beginning is not None:
         return None
-    native = studio.model(link.recipe.model.id if link.recipe.model is not None else None).native_size
+    native = made_on(studio, link).native_size
     return native, native
+
+
+def made_on(studio: Studio, link: Link) -> ModelInfo:
+    """The model that a link was made on."""
+    return studio.model(link.recipe.model.id if link.recipe.model is not None else None)
 
 
 def first_words(studio: Studio, first: Link) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SQUARE: Final = "1:1"
 LIKE_PICTURE: Final = "picture"
-OWN_SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
+OWN_SIZE: Final = re.compile(r"(-?\d{1,5})x(-?\d{1,5})")
 
 
 def stops(model: ModelInfo) -> list[dict[str, str | int]]:

@@ -30,5 +30,5 @@ TEMPLATE: Final = """
 
 def lay_out_topbar() -> gr.HTML:
     """Lays out the bar; the results' script keeps its status true."""
-    script = "reverie.look.apply()"
+    script = "reverie.look.apply(); reverie.openRoom()"
     return gr.HTML("", html_template=TEMPLATE, js_on_load=script, apply_default_css=False, elem_id="topbar")

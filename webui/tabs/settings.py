@@ -29,7 +29,12 @@ TEMPLATE: Final = """
       <dt><kbd>Ctrl</kbd> <kbd>↑</kbd> <kbd>↓</kbd></dt><dd>The word at the caret counts more, or less</dd>
       <dt><kbd>←</kbd> <kbd>→</kbd></dt>
       <dd>The next picture in the viewer</dd><dt><kbd>F</kbd></dt><dd>Star the picture in the viewer</dd>
-      <dt><kbd>S</kbd></dt><dd>Download the picture in the viewer</dd></dl>
+      <dt><kbd>S</kbd></dt><dd>Download the picture in the viewer</dd>
+      <dt><kbd>C</kbd></dt><dd>Compare it with what it was made from</dd>
+      <dt><kbd>R</kbd></dt><dd>Replay its chain</dd>
+      <dt><kbd>Del</kbd></dt><dd>Move it to the trash</dd>
+      <dt><kbd>B</kbd> <kbd>E</kbd> <kbd>H</kbd></dt><dd>Brush, eraser and hand, while painting a mask</dd>
+      <dt><kbd>[</kbd> <kbd>]</kbd></dt><dd>A smaller or larger brush</dd></dl>
   </fieldset>
   <fieldset><legend>What this browser remembers</legend>
     <p>Every field of the form, the mask being painted, and the choices above. Your pictures are not among them: they

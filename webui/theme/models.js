@@ -89,6 +89,7 @@ reverie.models = (element) => {
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && document.body.dataset.room === "models") ask(); });
   reverie.lookAtModels = () => ask();
+  if (document.body.dataset.room === "models") ask(); // the page was opened here
 };
 
 // The model that was chosen before this one, whoever asks first: choosing and changing tell the same.

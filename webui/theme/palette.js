@@ -7,6 +7,7 @@
     ["#panel button.label-wrap", "Section"], [".shelf button", "Library"], ["#results .chosen button", "Selected"],
     ["#results article.row:first-of-type .tile:first-of-type .tile-actions button", "Newest picture"],
   ];
+  const english = new Intl.DisplayNames(["en"], { type: "language" });
   const words = (node) => (node.getAttribute("aria-label") ?? node.title ?? "").trim() || node.textContent.replace(/[▼×]/g, "").trim();
   const usable = (node) => !node.disabled && !node.closest("[hidden], .hidden, .hide") && node.getClientRects().length > 0;
 
@@ -41,11 +42,11 @@
 
   function actions() {
     const found = [], taken = new Set();
-    const add = (kind, label, act) => {
+    const add = (kind, label, act, also = "") => {
       const key = `${kind} ${label}`;
       if (!label || taken.has(key)) return;
       taken.add(key);
-      found.push({ kind, label, act, text: key.toLowerCase() });
+      found.push({ kind, label, act, text: `${key} ${also}`.toLowerCase() });
     };
     for (const [selector, kind] of PLACES) {
       for (const node of document.querySelectorAll(selector)) {
@@ -61,6 +62,12 @@
     }
     for (const field of document.querySelectorAll(".shelf input, .shelf select")) {
       if (usable(field)) add("Library", words(field), () => field.focus());
+    }
+    for (const choice of document.querySelectorAll("#settings-room option")) {
+      add("Language", choice.textContent, () => reverie.language.choose(choice.value), choice.value ? english.of(choice.value) : "");
+    }
+    for (const look of document.querySelectorAll("#settings-room input[name=look]")) {
+      add("Look", words(look.parentElement), () => reverie.look.choose(look.value));
     }
     return found;
   }

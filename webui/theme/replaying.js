@@ -12,10 +12,13 @@ reverie.replaying = async (picture, deeds, close) => {
 
   const model = el("select", { name: "model" }, el("option", { value: "" }, "The same"),
     ...told.models.map(({ id, name }) => el("option", { value: id, translate: "no" }, name)));
+  const native = () => told.models.find(({ id }) => id === model.value)?.native ?? told.native;
+  const sayAgain = []; // what the sizes say depends on the model
   const size = (value, label, [width, height], checked) => {
-    const tooLarge = Math.max(width, height) > most;
+    const tooLarge = Math.max(width, height) > most, small = el("small");
+    sayAgain.push(() => { small.textContent = tooLarge ? `${width} × ${height}: too large` : reverie.sizeWords(width, height, native()); });
     return el("label.choice", {}, el("input", { type: "radio", name: "size", value, checked, disabled: tooLarge }),
-      el("span", {}, label, el("small", {}, `${width} × ${height}${tooLarge ? ": too large" : ""}`)));
+      el("span", {}, label, small));
   };
   const side = (name, label, value) => el("input", { type: "number", name, "aria-label": label, min: least, max: most, step, value });
   const own = el("input", { type: "radio", name: "size", value: "own" });
@@ -56,6 +59,8 @@ reverie.replaying = async (picture, deeds, close) => {
       el("div.choice", {}, el("label.choice", {}, own, el("span", {}, "Own")), width, " × ", height)),
     el("label.replay-prompt", {}, "Prompt of the first picture", prompt), trouble,
     el("div.dialog-foot", {}, el("button.chip", { type: "button", onclick: () => dialog.close() }, "Cancel"), start));
+  model.addEventListener("change", () => sayAgain.forEach((tell) => tell()));
+  sayAgain.forEach((tell) => tell());
   for (const field of [width, height]) field.addEventListener("input", () => { own.checked = true; });
   const dialog = el("dialog.small.replay", { "aria-label": "Replay this chain", onclose: () => dialog.remove(),
     onkeydown: (event) => event.stopPropagation(),

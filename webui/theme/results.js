@@ -48,7 +48,15 @@ reverie.results = (element, trigger, props, watch) => {
       const again = { label: "Try again", act: () => trigger("steer", { id: job.id, wish: "retry", index: null }) };
       reverie.notice(`Stopped “${name}”.`, again);
     }
-    loadNewest().finally(() => { forming.remove(job.id); tidy(); });
+    loadNewest().then(() => unseen(job)).finally(() => { forming.remove(job.id); tidy(); });
+  }
+
+  // What was just made is never put out of sight without a word.
+  function unseen(job) {
+    if (!feed.filtered()) return;
+    const seen = new Set(feed.pictures().map(({ picture }) => picture.id));
+    const hidden = job.pictures.filter(({ saved }) => saved && !seen.has(saved)).length;
+    if (hidden) reverie.notice(`${hidden === 1 ? "1 new picture" : `${hidden} new pictures`}: the search hides what does not match it.`, { label: "Clear the search", act: shelf.reset });
   }
 
   function receive(message) {

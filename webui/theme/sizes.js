@@ -9,11 +9,12 @@ reverie.sizes = (element, props, watch) => {
   const stops = () => JSON.parse(props.stops);
 
   const set = (value) => { if (props.value !== value) props.value = value; show(); };
+  const whole = (field) => Math.max(-99999, Math.min(99999, Math.trunc(field.value) || 0)); // never in powers of ten
   const middle = () => stops().findIndex((stop) => stop.ratio === "1:1");
 
   function show() {
     const list = stops(), value = String(props.value || "1:1");
-    const custom = /^(\d+)x(\d+)$/.exec(value);
+    const custom = /^(-?\d+)x(-?\d+)$/.exec(value);
     const index = list.findIndex((stop) => stop.ratio === value);
     const stop = list[index] ?? list[middle()] ?? list[0];
     const [w, h] = custom ? [Number(custom[1]), Number(custom[2])] : [stop.width, stop.height];
@@ -23,7 +24,7 @@ reverie.sizes = (element, props, watch) => {
     element.querySelector(".sizes").dataset.mode = custom ? "own" : value === "picture" ? "picture" : "ratio";
     label.textContent = custom ? "Own size" : value === "picture" ? "Like the picture" : stop.ratio.replace(":", " : ");
     const impossible = custom && [w, h].some((side) => side < 64 || side > 2048 || side % 8);
-    pixels.textContent = impossible ? "64 to 2048, in steps of 8" : value === "picture" ? props.picture || "" : `${w} × ${h} px`;
+    pixels.textContent = impossible ? "64 to 2048, in steps of 8" : value === "picture" ? props.picture || "" : reverie.sizeWords(w, h, list[middle()]?.width ?? w);
     pixels.classList.toggle("impossible", Boolean(impossible));
     slider.setAttribute("aria-valuetext", `${label.textContent}, ${w} by ${h} pixels`);
     shape.style.setProperty("--ratio", `${w} / ${h}`);
@@ -41,9 +42,13 @@ reverie.sizes = (element, props, watch) => {
     else set("1:1");
   });
   for (const field of [width, height]) {
-    field.addEventListener("change", () => set(`${Math.trunc(width.value) || 0}x${Math.trunc(height.value) || 0}`));
+    field.addEventListener("change", () => set(`${whole(width)}x${whole(height)}`));
   }
   follow.addEventListener("change", () => set(follow.checked ? "picture" : "1:1"));
   watch(["value", "stops", "picture"], show);
   show();
 };
+
+// How a size reads; one far above what the model was made for says so, since shapes come out double or broken there.
+reverie.sizeWords = (width, height, native) =>
+  `${width} × ${height} px${width * height > 1.5 * native * native ? ` · best near ${native} × ${native}` : ""}`;

@@ -150,4 +150,5 @@ reverie.view = (id, feed, deeds, alone) => {
   show();
   document.body.append(dialog);
   dialog.showModal();
+  reverie.cover(dialog);
 };
