@@ -180,7 +180,8 @@ class PipelineManager:
     def _open(self) -> Workshop:
         with self._opening:
             if self._workshop is None:
-                from .workshop import Workshop  # torch and diffusers come in here, behind the page
+                from . import whole_transformers as whole_transformers  # while a page may be counting tokens
+                from . import workshop  # torch and diffusers come in here, behind the page
 
-                self._workshop = Workshop(self._catalogue, self._device, self._wishes)
+                self._workshop = workshop.Workshop(self._catalogue, self._device, self._wishes)
             return self._workshop

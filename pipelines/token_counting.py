@@ -61,11 +61,11 @@ class TokenCounters:
             return None
         with self._lock:
             if folder not in self._known:
-                from transformers import CLIPTokenizer
+                from .whole_transformers import transformers
 
                 self._known[folder] = None
                 with suppress(OSError, ValueError, KeyError, TypeError):  # then there is no counter
-                    self._known[folder] = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+                    self._known[folder] = transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)
             return self._known[folder]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -80,3 +81,43 @@ def test_counting_loads_no_network() -> None:
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=200)
     assert told.stdout.split() == ["2", "False"]
+
+
+MEANWHILE = """
+import json, sys, threading
+from pipelines.manager import PipelineManager
+from pipelines.prompt_syntax import plan_prompts
+from pipelines.token_counting import TokenCounters
+
+manager, plan, told = PipelineManager(device="cpu"), plan_prompts("a boat"), {}
+acts = {"counts": lambda: TokenCounters().count(manager.models()[0], plan)[0].used, "opens": manager.hardware}
+def act(name):
+    try:
+        if name == "opens":
+            manager._open()
+        told[name] = bool(acts[name]())
+    except Exception as error:
+        told[name] = repr(error)
+
+first, second = (threading.Thread(target=act, args=(name,)) for name in sys.argv[1:])
+
+class Meanwhile:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("transformers.") and second.ident is None:  # the first is in the middle of transformers
+            second.start()
+            second.join(3.0)  # as far as it comes without the first
+        return None
+
+sys.meta_path.insert(0, Meanwhile())
+first.start()
+first.join()
+second.join()
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.parametrize("order", [("opens", "counts"), ("counts", "opens")])
+def test_words_are_counted_while_the_engine_is_being_imported(order: tuple[str, str]) -> None:
+    command = [sys.executable, "-c", MEANWHILE, *order]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=200)
+    assert json.loads(told.stdout) == {"opens": True, "counts": True}

@@ -31,7 +31,8 @@ def places(page: Page) -> Iterator[str]:
     yield "viewer"
     for name, icon in (("print", "print"), ("upscale", "larger"), ("download", "more")):
         action(opened(page), icon).click()
-        dialog = page.locator("dialog[open]").last
+        dialog = page.locator("dialog[open]:not(.viewer)")
+        expect(dialog).to_be_visible()
         if name == "print":
             expect(dialog.locator(".print-facts strong")).to_be_visible()
         yield name
