@@ -180,8 +180,10 @@ class PipelineManager:
     def _open(self) -> Workshop:
         with self._opening:
             if self._workshop is None:
-                from . import whole_transformers  # noqa: F401 - before diffusers: a page may be counting tokens
-                from . import workshop  # torch and diffusers come in here, behind the page
+                from . import (
+                    whole_transformers,  # noqa: F401 - before diffusers: a page may be counting tokens
+                    workshop,  # torch and diffusers come in here, behind the page
+                )
 
                 self._workshop = workshop.Workshop(self._catalogue, self._device, self._wishes)
             return self._workshop
