@@ -13,8 +13,9 @@ import torch
 from .adapters import Adapter, AdapterSet
 from .caches import TensorCache
 from .denoiser import Lane
-from .embeddings import Vocabulary, read_word, words_in
+from .embeddings import Vocabulary, Word, read_word, words_in
 from .errors import InvalidRequest, ModelError
+from .extras import ExtraFile
 from .hashes import SHORT, WeightsHashes
 from .larger_rules import wants_hires
 from .loading import LoadedModel
@@ -216,11 +217,34 @@ class Fitter:
             found[f"vae:{vae.stem if vae.is_file() else TINY_VAE}"] = (whole or "")[:SHORT]
         return found
 
+    def misfits(self, model: LoadedModel, requests: Iterable[GenerationRequest]) -> tuple[str, ...]:
+        """What to tell of embeddings that stand in the prompts and are for encoders of another kind.
+
+        Raises:
+            InvalidRequest: A text has ``embedding:name`` for which there is no file.
+            ModelError: An embedding that stands in a prompt cannot be used.
+        """
+        read = {
+            file.name: word
+            for request in {(one.prompt, one.negative_prompt): one for one in requests}.values()
+            for file, word in self._words(model, request, read_tags(request.prompt)[0])
+        }
+        return tuple(
+            f"Embedding {name!r} is for another kind of model than {model.info.name!r}; it is read as plain words."
+            for name, word in read.items()
+            if word is None
+        )
+
     def _vocabulary(self, model: LoadedModel, request: GenerationRequest, prompt: str) -> Vocabulary:
+        return Vocabulary([word for _, word in self._words(model, request, prompt) if word is not None])
+
+    def _words(
+        self, model: LoadedModel, request: GenerationRequest, prompt: str
+    ) -> list[tuple[ExtraFile, Word | None]]:
+        """The embeddings in both prompts and in those of the steps before; None where one is for other encoders."""
         before = [text for stage in request.stages for text in (stage.prompt, stage.negative_prompt)]
         files = words_in((prompt, request.negative_prompt, *before), self._catalogue.embeddings())
         if not files:
-            return Vocabulary()
+            return []
         pipeline = model.pipeline(request.task, scheduler=None)
-        words = (read_word(file, pipeline) for file in files)
-        return Vocabulary([word for word in words if word is not None])
+        return [(file, read_word(file, pipeline)) for file in files]

@@ -138,6 +138,17 @@ class PipelineManager:
             ModelError: The model is missing or cannot be loaded.
             GenerationError: The picture could not be made.
         """
+        info, refiner = self.check(request)
+        run = self._open().run(info, request, owner=owner, control=control, previews=self._previews, refiner=refiner)
+        yield from run.events()
+
+    def check(self, request: GenerationRequest) -> tuple[ModelInfo, ModelInfo | None]:
+        """Refuses, before anything is loaded, what the request's model cannot do; gives it, and the refiner if any.
+
+        Raises:
+            InvalidRequest: The model cannot do the task, or cannot draw with the ``scheduler``.
+            ModelError: A model is missing.
+        """
         info = self._catalogue.find(request.model)
         if request.task not in info.tasks:
             able = next((other.id for other in self.models() if request.task in other.tasks), STARTER_ID)
@@ -147,8 +158,7 @@ class PipelineManager:
         refiner = self._catalogue.find(request.refiner) if wants_refiner(request) else None
         if refiner is not None:
             check_refiner(request, info, refiner, self._catalogue.family(info))
-        run = self._open().run(info, request, owner=owner, control=control, previews=self._previews, refiner=refiner)
-        yield from run.events()
+        return info, refiner
 
     def fits(self, requests: Sequence[GenerationRequest]) -> bool:
         """Tells whether requests can be under way together in the memory that is free now; one alone may always try.

@@ -186,7 +186,8 @@ class Run:
         pictures = seeds_of(self._request)
         seeds = tuple(one.seed for one in pictures)
         requests = drawn_requests(self._request, seeds, self._fitter.wildcards)
-        self._events.put(GenerationStarted(seeds, passes.total_steps, notices_for(model, requests)))
+        notices = (*notices_for(model, requests), *self._fitter.misfits(model, requests))
+        self._events.put(GenerationStarted(seeds, passes.total_steps, notices))
         with outfits_for(self._fitter, model, requests) as outfits:
             self._paint_waves(model, passes, pictures, outfits)
 

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pipelines.errors import InvalidRequest, ModelError, ReverieError
-from pipelines.events import ImageFinished
+from pipelines.events import GenerationStarted, ImageFinished
 from pipelines.manager import PipelineManager
 from pipelines.request import TextToImageRequest
 from pipelines.schedulers import build_scheduler
@@ -60,6 +60,10 @@ class Place:
         events = self.manager.generate(self.request(family, **values))
         (image,) = [np.asarray(event.image) for event in events if isinstance(event, ImageFinished)]
         return image
+
+    def notices(self, family: str = "sd", **values: Any) -> tuple[str, ...]:
+        events = list(self.manager.generate(self.request(family, **values)))
+        return next(event.notices for event in events if isinstance(event, GenerationStarted))
 
     def network(self, family: str = "sd") -> Any:
         components = self.loaded(family).components

@@ -26,7 +26,7 @@ def recipe_of(**asked: Any) -> Recipe:
 def test_a_branch_goes_on_from_a_step() -> None:
     told = json.loads(branch_at(recipe_of(), ID, 6))
     stage = {"until": 6, "prompt": "a red circle", "negative_prompt": "blue", "guidance_scale": 3.0}
-    assert told == {"start": ID, "stages": [stage]}
+    assert told == {"start": ID, "task": "text_to_image", "stages": [stage]}
     assert asked_branch(json.dumps(told)) == Branch.model_validate(told)
 
 
@@ -44,6 +44,15 @@ def test_a_branch_of_a_branch_keeps_what_was_before(step: int, words: list[str])
 def test_what_is_no_branch_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match=r"^stages cannot be read"):
         asked_branch(text)
+
+
+def test_a_branch_is_for_the_task_of_its_picture() -> None:
+    branch = asked_branch(branch_at(recipe_of(), ID, 6))
+    branch.check_task("text_to_image")
+    with pytest.raises(InvalidRequest, match=r"^stages are those of text_to_image, and this is inpaint; .* tab\.$"):
+        branch.check_task("inpaint")
+    Branch().check_task("inpaint")
+    branch.model_copy(update={"task": ""}).check_task("inpaint")  # remembered from before it was told
 
 
 def test_no_branch_is_nothing() -> None:

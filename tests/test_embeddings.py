@@ -101,6 +101,14 @@ def test_a_word_of_another_family_is_an_ordinary_one(place: Place) -> None:
         assert np.array_equal(place.paint(family, prompt=prompt), bare(place, family, prompt, "", {}))
 
 
+def test_an_embedding_that_counts_for_nothing_here_says_so(place: Place) -> None:
+    told = [place.notices(family, prompt="a glow (bad-hands:1.2) boat") for family in ("sd", "sdxl")]
+    assert [len(sentences) for sentences in told] == [1, 1]
+    assert "'glow'" in told[0][0] and "plain words" in told[0][0]
+    assert "'bad-hands'" in told[1][0]
+    assert place.notices("sd", prompt="a bad-hands boat") == ()
+
+
 def test_nobody_elses_prompt_is_read_otherwise(place: Place) -> None:
     """Also one in which the letters of a word occur, which an added token would split."""
     prompts = ("a seaside boat", "a red boat", "bad hands", "nobad-hands", "bad-hands-3")

@@ -74,12 +74,25 @@ def test_a_picture_goes_on_from_one_of_its_steps_with_other_words(at: Page) -> N
     open_page(at, at.url)
     expect(at.locator("#branch-chip")).to_contain_text("Branch after step 3")
     viewer = viewed(at)
-    expect(viewer.locator(".origins")).to_contain_text("Made from (Branch)")
+    expect(viewer.locator(".origins")).to_contain_text("Made from (Branch after step 3)")
+    at.keyboard.press("c")
+    compare = at.get_by_role("dialog", name="Compare two pictures")
+    expect(compare.get_by_role("row", name="Branch")).to_contain_text("after step 3")
+    at.keyboard.press("Escape")
     viewer.get_by_role("button", name="Prove it").click()
     expect(viewer.locator(".verdict")).to_contain_text("Proven: the same picture, every pixel alike.", timeout=60_000)
     at.keyboard.press("Escape")
     at.get_by_role("button", name="End the branch").click()
     expect(at.locator("#branch-chip")).to_be_hidden()
+
+    viewer = viewed(at)
+    go_to_step(viewer, 2)
+    viewer.get_by_role("button", name="Branch from here").click()
+    expect(at.locator("#branch-chip")).to_contain_text("Branch after step 2")
+    newest(at).locator(".tile").first.hover()
+    newest(at).get_by_role("button", name="Send to image to image").click()
+    expect(at.locator("#source img")).to_be_visible()
+    expect(at.locator("#branch-chip")).to_be_hidden()  # what is made of it there is no branch
 
 
 def test_a_print_says_its_size(at: Page, tmp_path: Path) -> None:

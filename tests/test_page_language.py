@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.studio import ROOT
-from tests.test_page import dream, open_page, set_number
+from tests.test_page import dream, newest, open_page, set_number
 from tests.tour import places, unfold_all
 from webui.languages import language_names, translation
 
@@ -67,6 +67,12 @@ def test_every_text_of_the_page_is_told(visit) -> None:
     set_number(page, "num_images_per_prompt", 2)
     dream(page, "Dream", count=2)
     expect(page.locator("article.row[data-row] .row-prompt").first).to_have_text("Dream")  # somebody's own word
+    newest(page).locator(".open").first.click()
+    page.get_by_role("slider", name="Schritt").fill("8")
+    page.get_by_role("button", name="Hier abzweigen").click()
+    expect(page.locator("#branch-chip")).to_contain_text("Zweig nach Schritt 8")
+    page.get_by_role("button", name="Breite und Höhe festlegen").first.click()
+    expect(page.locator("#size")).to_contain_text("Eigene Größe")
     for place in places(page):
         told = page.evaluate("[...reverie.language.missing]")
         known = (NAMES, GRADIOS_OWN, ENGLISH)

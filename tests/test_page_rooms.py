@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from tests.studio import Studio
 from tests.test_page import dream, newest, open_advanced, open_page, said, set_number
 
 
@@ -71,6 +72,13 @@ def test_back_leads_out_of_the_viewer_and_from_room_to_room(page: Page, studio: 
 
 def test_a_room_is_kept_over_a_reload_and_by_another_language(page: Page, studio: str) -> None:
     open_page(page, studio)
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.locator(".rooms").get_by_role("button", name="Library").click()
+    page.reload()
+    expect(page.locator("#panel")).to_be_hidden()
+    expect(page.locator(".results[data-loaded]")).to_be_visible()
+    assert troubles == []
     page.locator(".rooms").get_by_role("button", name="Models").click()
     page.reload()
     expect(page.locator(".models-list > *").first).to_be_visible()
@@ -99,6 +107,20 @@ def test_a_search_does_not_hide_what_was_just_made_without_a_word(page: Page, st
     expect(page.get_by_role("searchbox", name="Search your pictures")).to_have_value("")
 
 
+def test_numbers_on_their_way_are_no_trouble(page: Page, running: Studio) -> None:
+    open_page(page, running.url)
+    count = page.locator("#num_images_per_prompt input[type=number]")
+    page.get_by_label("Prompt", exact=True).fill("a teal circle")
+    for number in ("-3", "1000", "1000000000", "2.5"):
+        count.fill(number)
+        with page.expect_response(lambda answer: "/predict" in answer.url or "/queue" in answer.url):
+            page.keyboard.press("End")
+    count.fill("2.5")
+    page.keyboard.press("Control+Enter")
+    said(page, "2.5")
+    assert "Traceback" not in running.text
+
+
 def test_a_size_that_cannot_be_stays_as_it_was_typed(page: Page, studio: str) -> None:
     open_page(page, studio)
     page.get_by_label("Prompt", exact=True).fill("a teal circle")
@@ -111,6 +133,9 @@ def test_a_size_that_cannot_be_stays_as_it_was_typed(page: Page, studio: str) ->
     page.locator("#dream").click()
     said(page, "-7")
     expect(height).to_have_value("-7")
+    height.fill("99999999")
+    height.press("Tab")
+    expect(height).to_have_value("99999999")
     height.fill("1024")
     height.press("Tab")
     expect(page.locator('#size [data-part="pixels"]')).to_contain_text("best near 128 × 128")

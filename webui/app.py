@@ -88,7 +88,8 @@ class Page(gr.Blocks):
         """Answers in a sentence where Gradio would with a traceback: inputs that are not what was announced."""
         try:
             return await super().preprocess_data(*args, **kwargs)
-        except gr.Error:
+        except gr.Error as error:  # a number that is just being typed, 1000 of at most 10, is nothing for the terminal
+            error.print_exception = False
             raise
         except Exception as error:  # noqa: BLE001 - whatever Gradio or pydantic stumbled over
             log.info("Inputs were refused: %s", error)

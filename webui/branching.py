@@ -30,13 +30,28 @@ class Branch(BaseModel):
 
     Attributes:
         start: The picture that it goes on from; empty where it came with a recipe.
+        task: Of the picture; empty where that is not known.
         stages: What was done before.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     start: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")] = ""
+    task: Annotated[str, Field(max_length=40)] = ""
     stages: tuple[Stage, ...] = ()
+
+    def check_task(self, task: str) -> None:
+        """Refuses a branch for another task than its picture's.
+
+        Raises:
+            InvalidRequest: It is of another.
+        """
+        if self.stages and self.task and self.task != task:
+            raise InvalidRequest(
+                "stages",
+                f"stages are those of {self.task}, and this is {task}; "
+                "end the branch with the × beside Dream, or go back to its tab.",
+            )
 
 
 def asked_branch(text: object) -> Branch:
@@ -59,15 +74,16 @@ def asked_branch(text: object) -> Branch:
         raise InvalidRequest("stages", sentence) from None
 
 
-def written_branch(stages: object, start: str = "") -> str:
+def written_branch(stages: object, start: str = "", task: str = "") -> str:
     """Writes stages, as a request or a recipe has them, for the form; nothing where they are none, or damaged.
 
     Args:
         stages: The request's.
         start: Id of the picture that the branch goes on from.
+        task: Of that picture.
     """
     try:
-        branch = Branch.model_validate({"start": start, "stages": stages or ()})
+        branch = Branch.model_validate({"start": start, "task": task, "stages": stages or ()})
     except ValidationError:
         return NO_BRANCH
     return branch.model_dump_json() if branch.stages else NO_BRANCH
@@ -88,7 +104,7 @@ def branch_at(recipe: Recipe, picture_id: str, step: int) -> str:
     source = told if cut is None else cut
     names = ("prompt", "negative_prompt", "guidance_scale")
     last = {name: source[name] for name in names if name in source} | {"until": step}
-    return written_branch([*kept, last], picture_id)
+    return written_branch([*kept, last], picture_id, recipe.task)
 
 
 def why_not(recipe: Recipe | None, kept: Collection[str] = ()) -> str:

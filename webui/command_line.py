@@ -20,7 +20,7 @@ from pipelines.events import GenerationStarted, ImageFinished, StepCompleted
 from pipelines.hashes import WeightsHashes
 from pipelines.images import open_upload
 from pipelines.manager import PipelineManager
-from pipelines.models import STARTER_ID, ModelInfo
+from pipelines.models import ModelInfo
 from pipelines.preset import load_styles
 from pipelines.request import GenerationRequest, ImageToImageRequest, InpaintRequest, TextToImageRequest
 from pipelines.styles_csv import apply_styles
@@ -127,11 +127,9 @@ class _Sink:
 def _make(
     request: GenerationRequest, style: str | None, manager: PipelineManager, sink: _Sink, bar: ProgressBar
 ) -> int:
-    models = {info.id: info for info in manager.models()}
-    model = models.get(request.model or STARTER_ID)
-    if model is not None:  # else the engine says at once which there are
-        bar.wait("Loading the engine …")
-        manager.warm_up()
+    model, _ = manager.check(request)
+    bar.wait("Loading the engine …")
+    manager.warm_up()
     machine = machine_of(manager)
     steps: dict[int, int] = {}
     total, failed = 1, False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 PICTURES_A_PAGE: Final = 36
 MOST_IN_A_REQUEST: Final = 10
+LOOK_AHEAD: Final = 24
+"""Pictures beyond a page that are looked through for those of its requests, when several were under way together."""
+
+SIDE_BY_SIDE: Final = 16
+"""Requests that may be under way together: so many rows back is looked for a picture's own."""
+
+AT_ONCE: Final = timedelta(minutes=10)
+"""Longest time between two pictures of a request when others were finished between them."""
 
 _SERIES: Final = re.compile(r"(grid|prompt_matrix|loopback|files|replay) (\d{1,4})/(\d{1,4})")
 
@@ -48,11 +56,12 @@ def feed_page(
     if upto is not None and upto.isascii() and upto.isdigit() and len(upto) < 19:
         since = EPOCH + timedelta(microseconds=int(upto))  # a picture's number is its moment
         wanted = replace(wanted, since=max(filter(None, (since, wanted.since))))
-    page = studio.library.find(owner, wanted, count=PICTURES_A_PAGE + MOST_IN_A_REQUEST, after=after)
+    page = studio.library.find(owner, wanted, count=PICTURES_A_PAGE + MOST_IN_A_REQUEST + LOOK_AHEAD, after=after)
     rows, last = _grouped(page.pictures), page.after
-    if last is not None and len(rows) > 1:
-        kept = len(page.pictures) - len(rows.pop())  # its other pictures may be on the next page
-        last = studio.library.find(owner, wanted, count=kept, after=after).after
+    if last is not None:
+        cut = _between_requests(rows, page.pictures)
+        rows = _grouped(page.pictures[:cut])
+        last = studio.library.find(owner, wanted, count=cut, after=after).after
     everything = after is None and filters in (None, Filters())
     unsaved = _grouped(_unsaved(studio, owner)) if everything else []
     return {"rows": [_row(studio, pictures) for pictures in [*unsaved, *rows]], "after": last}
@@ -86,20 +95,29 @@ def follows(older: SavedPicture, newer: SavedPicture) -> bool:
     return bool(kind) and (kind, count) == place_in_series(newer)[:2] and number < place_in_series(newer)[2]
 
 
-def _grouped(pictures: Iterable[SavedPicture]) -> list[list[SavedPicture]]:
-    """Puts the pictures of one request together: they follow each other, agree in all else, and share no seed.
+def _between_requests(rows: Sequence[Sequence[SavedPicture]], pictures: Sequence[SavedPicture]) -> int:
+    """After how many of the pictures, from the newest, a page can end without cutting a row in two."""
+    place = {picture.id: number for number, picture in enumerate(pictures)}
+    spans = [(min(places), max(places)) for places in ([place[one.id] for one in row] for row in rows)]
+    most = PICTURES_A_PAGE + MOST_IN_A_REQUEST
+    return next((cut for cut in range(most, 0, -1) if not any(first < cut <= last for first, last in spans)), most)
 
-    They need not have been finished in the order of their seeds. Those of one grid belong together, too.
+
+def _grouped(pictures: Iterable[SavedPicture]) -> list[list[SavedPicture]]:
+    """Puts the pictures of one request together: they agree in all but their seeds, which lie side by side.
+
+    They need not have been finished in the order of their seeds, and others may have been finished between them, when
+    several requests were under way. Those of one grid belong together, too.
     """
     rows: list[list[SavedPicture]] = []
     own: dict[str, int] = {}
-    last: tuple[object, ...] = ()
+    alike: list[tuple[object, ...]] = []  # what the pictures of each row have in common
     for picture in pictures:
         told = recipe_fields(picture)
         own[picture.id] = told.get("variation_seed", picture.seed)  # what differs from picture to picture of a request
         if rows and follows(picture, rows[-1][-1]):
             rows[-1].append(picture)
-            last = ()
+            alike[-1] = ()
             continue
         shared = {name: value for name, value in told.items() if name not in ("seed", "variation_seed")}
         if template_of(told):  # words left to chance: each picture has its own
@@ -111,13 +129,16 @@ def _grouped(pictures: Iterable[SavedPicture]) -> list[list[SavedPicture]]:
             picture.parent,
             picture.style,
         )
-        seeds = {own[one.id] for one in rows[-1]} if rows and same == last else set()
-        span = max({own[picture.id], *seeds}) - min({own[picture.id], *seeds})
-        if seeds and span < MOST_IN_A_REQUEST and own[picture.id] not in seeds:
-            rows[-1].append(picture)
+        for number in range(len(rows) - 1, max(-1, len(rows) - 1 - SIDE_BY_SIDE), -1):
+            row = rows[number]
+            seeds = {own[picture.id], *(own[one.id] for one in row)}
+            near = number == len(rows) - 1 or row[-1].created - picture.created < AT_ONCE
+            if alike[number] == same and near and max(seeds) - min(seeds) < MOST_IN_A_REQUEST and len(seeds) > len(row):
+                row.append(picture)
+                break
         else:
             rows.append([picture])
-        last = same
+            alike.append(same)
     return [sorted(row, key=lambda one: (place_in_series(one)[2], own[one.id])) for row in rows]
 
 

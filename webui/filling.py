@@ -16,7 +16,7 @@ from .controls import image_strength_of
 from .extras_form import EXTRAS, filled_extras
 from .form import styles_of
 from .plain_form import PLAIN_NAMES, filled_plain
-from .sizes import stops
+from .sizes import size_choice_of, stops
 
 if TYPE_CHECKING:
     from .studio import Studio
@@ -80,7 +80,11 @@ def settings_of(studio: Studio, told: Mapping[str, Any], task: str) -> dict[str,
     """
     values: dict[str, Any] = {name: told[name] for name in SAME if name in told}
     if told.get("width") and told.get("height"):
-        values["size" if task == "text_to_image" else "picture_size"] = f"{told['width']}x{told['height']}"
+        sides = (int(told["width"]), int(told["height"]))
+        if task == "text_to_image" and told.get("model") in studio.models:
+            values["size"] = size_choice_of(sides, studio.model(told["model"]))
+        else:
+            values["size" if task == "text_to_image" else "picture_size"] = f"{sides[0]}x{sides[1]}"
     if "strength" in told:
         name = "repaint_strength" if task == "inpaint" else "image_strength"
         values[name] = image_strength_of(float(told["strength"]))
@@ -89,7 +93,7 @@ def settings_of(studio: Studio, told: Mapping[str, Any], task: str) -> dict[str,
         values |= {"sampler": choice.sampler.name, "schedule": choice.name}
     if told.get("model") in studio.models:
         values["model"] = told["model"]
-    values["branch"] = written_branch(told.get("stages"))
+    values["branch"] = written_branch(told.get("stages"), task=task)
     return values | filled_extras(studio, told) | filled_plain(studio, told)
 
 

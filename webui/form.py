@@ -124,6 +124,8 @@ def shared_fields(
     model = studio.model(values["model"])
     prompt, negative_prompt = str(values["prompt"] or ""), str(values["negative_prompt"] or "")
     check_words(studio, values)
+    branch = asked_branch(values.get("branch"))
+    branch.check_task(task)
     if prompt.strip():
         prompt, negative_prompt = apply_styles(styles_of(studio, values["style"]), prompt, negative_prompt)
     width, height = resolve_size(str(size or SQUARE), model, picture)
@@ -140,5 +142,5 @@ def shared_fields(
         "model": model.id,
         **asked_extras(values),
         **asked_plain(values, task),
-        "stages": asked_branch(values.get("branch")).stages,
+        "stages": branch.stages,
     }

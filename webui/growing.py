@@ -83,14 +83,11 @@ def grown(image: Any, asked: Mapping[str, object], seam: object) -> GrownCanvas:
     Raises:
         InvalidRequest: A number is no multiple of 8 from 0 to 512, or all are 0.
     """
-    sides: dict[str, int] = {}
-    for side in SIDES:
-        value = whole(asked.get(side) or 0)
-        if type(value) is not int or not 0 <= value <= MOST or value % STEP:
-            raise InvalidRequest(
-                side, f"{side} is {value!r}; it must be a multiple of {STEP} from 0 to {MOST} pixels to grow by."
-            )
-        sides[side] = value
+    sides: dict[str, Any] = {side: whole(asked.get(side) or 0) for side in SIDES}
+    wrong = [side for side, value in sides.items() if type(value) is not int or not 0 <= value <= MOST or value % STEP]
+    if wrong:
+        told = ", ".join(f"{side} is {sides[side]!r}" for side in wrong)
+        raise InvalidRequest(wrong[0], f"{told}; pixels to grow by must be a multiple of {STEP} from 0 to {MOST}.")
     if not any(sides.values()):
         raise InvalidRequest("left", "left, right, top and bottom are all 0; say by how many pixels to grow on a side.")
     most = limits(InpaintRequest, "mask_blur")["maximum"]

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from pipelines.errors import ReverieError
 
-from .branching import NOT_KEPT, steps_of, why_not
+from .branching import BRANCH, NOT_KEPT, asked_branch, steps_of, why_not, written_branch
 from .chain import chain_of
 from .feed import small_picture
 from .finding import GONE
@@ -46,7 +46,10 @@ async def _lineage(request: Request, studio: Studio, owner: str) -> Response:
             return None
         parent = studio.library.parent_of(owner, request.path_params["id"])
         children = studio.library.children_of(owner, request.path_params["id"])
+        recipe = studio.library.recipe(owner, picture.id) if picture.edit == BRANCH else None
+        stages = asked_branch(written_branch(recipe.request.get("stages"))).stages if recipe is not None else ()
         return {
+            "branched": stages[-1].until if stages else 0,
             "parent": None if parent is None else small_picture(parent),
             "chain": [small_picture(one) for one in chain_of(studio.library, owner, picture)],
             "children": [small_picture(child) for child in children],

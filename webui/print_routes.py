@@ -137,7 +137,9 @@ def _words(error: object) -> str:
 
 def _number(told: Mapping[str, Any], name: str, default: float) -> float:
     value = told.get(name)
+    if value == "":
+        raise InvalidRequest(name, f"{name} is empty; give a number, such as {default:g}.")
     try:
-        return float(str(value).replace(",", ".")) if value not in (None, "") else default
+        return float(str(value).replace(",", ".")) if value is not None else default
     except ValueError:
         raise InvalidRequest(name, f"{name} is {str(value)[:20]!r}; give a number.") from None

@@ -10,7 +10,7 @@ import gradio as gr
 
 from pipelines.request_stages import LATEST_STEP
 
-from .branching import branch_at, why_not
+from .branching import NO_BRANCH, branch_at, why_not
 from .dreaming import PRIVATE, SPEAKING
 from .feed import recipe_fields
 from .filling import FILLED, form_updates, own_words, settings_of
@@ -117,12 +117,12 @@ class Refining:
         return [*form_updates(self._studio, values), shown, *self._start_again(picture, recipe.task, request), 1]
 
     def send(self, prompt: str, event: gr.EventData, request: gr.Request) -> list[Any]:
-        """Updates for the prompt, which is the picture's own where none was typed, and for ``places``."""
+        """Updates for the prompt, which is the picture's own where none was typed, the branch, and ``places``."""
         picture, _ = asked_for(self._studio, event, request)
         if picture is None or event.task not in self._tasks:
-            return [gr.skip()] * (1 + len(self.places))
+            return [gr.skip()] * (2 + len(self.places))
         words = gr.skip() if prompt.strip() else reused(self._studio, picture, "prompt")["prompt"]
-        return [words, *self._start_with(str(event.task), picture)]
+        return [words, NO_BRANCH, *self._start_with(str(event.task), picture)]
 
     def _start_with(self, task: str, picture: SavedPicture | None) -> list[Any]:
         """The tab, and what its picture starts from."""
@@ -167,7 +167,7 @@ def wire_refining(studio: Studio, panel: Panel, easel: gr.HTML, results: gr.HTML
     panel.branch_chip.free(None, outputs=fields["branch"], js="() => ''", **PRIVATE)
     fields["seed"].change(None, fields["seed"], panel.seed_chip, js="(seed) => seed", **PRIVATE)
     panel.seed_chip.free(None, outputs=fields["seed"], js="() => ''", **PRIVATE)
-    sent = [fields["prompt"], *refining.places]
+    sent = [fields["prompt"], fields["branch"], *refining.places]
     results.send(refining.send, fields["prompt"], sent, trigger_mode="multiple", **SPEAKING).then(
         None, fields["task"], js="(task) => { reverie.showTask(task); }", **PRIVATE
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SQUARE: Final = "1:1"
 LIKE_PICTURE: Final = "picture"
-OWN_SIZE: Final = re.compile(r"(-?\d{1,5})x(-?\d{1,5})")
+OWN_SIZE: Final = re.compile(r"(-?\d{1,16})x(-?\d{1,16})")
 
 
 def stops(model: ModelInfo) -> list[dict[str, str | int]]:
@@ -59,6 +59,17 @@ def resolve_size(choice: str, model: ModelInfo, picture: tuple[int, int] | None 
         if size.ratio == choice:
             return size.width, size.height
     raise InvalidRequest("width", f"width and height are {choice[:20]!r}; choose a ratio, or a size such as 320x192.")
+
+
+def size_choice_of(size: tuple[int, int], model: ModelInfo) -> str:
+    """What the size control says of a size: the ratio that has it with a model, else the size itself.
+
+    Args:
+        size: Width and height in pixels.
+        model: Whose stops are looked through.
+    """
+    same = (stop.ratio for stop in _sizes(model) if (stop.width, stop.height) == size)
+    return next(same, f"{size[0]}x{size[1]}")
 
 
 def size_like(picture: tuple[int, int], model: ModelInfo) -> tuple[int, int]:

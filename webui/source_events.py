@@ -94,7 +94,7 @@ def wire_source(studio: Studio, panel: Panel, easel: gr.HTML, original: gr.Textb
     for given in (source.upload, source.clear):  # what comes from outside has no parent
         given(None, outputs=fields["parent"], js="() => ''", **PRIVATE)
     temporary = TemporaryFiles(Path(source.GRADIO_CACHE))
-    source.upload(lambda: temporary.tidy_soon() and None, queue=False, **PRIVATE)
+    source.upload(lambda: (temporary.tidy_soon(), None)[1], queue=False, **PRIVATE)
     source.upload(arrive, [source, original, background, model], outputs, **SPEAKING)
     source.clear(lambda: show_source(studio, None, "#ffffff", ""), None, outputs, **SPEAKING)
     background.change(again, [original, background, model], outputs, **SPEAKING)

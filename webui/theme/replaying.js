@@ -45,8 +45,10 @@ reverie.replaying = async (picture, deeds, close) => {
     start.disabled = Boolean(answer.why_not);
   }
 
-  const form = el("form", { novalidate: true, onchange: check, onsubmit: (event) => {
+  const form = el("form", { novalidate: true, onchange: check, onsubmit: async (event) => {
     event.preventDefault();
+    await check(); // what cannot be stays open, with what was typed
+    if (start.disabled) return;
     deeds.replay(picture, wish());
     dialog.close();
     close();
@@ -79,6 +81,7 @@ reverie.chain = (pictures, current, thumb, replay) => {
     if (small.id === current.id) { node.setAttribute("aria-current", "true"); node.disabled = true; }
     return el("li", {}, node);
   });
-  return [el("h4", {}, `The chain, ${pictures.length} pictures`), el("ol.thumbs.chain", { "aria-label": "From the first picture to this one" }, ...shown),
+  return [pictures.length > 2 ? el("h4", {}, `The chain, ${pictures.length} pictures`) : "",
+    el("ol.thumbs.chain", { "aria-label": "From the first picture to this one" }, ...shown),
     el("button.chip", { type: "button", title: "R", onclick: replay }, icon("play"), "Replay this chain…")];
 };

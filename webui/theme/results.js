@@ -121,9 +121,9 @@ reverie.results = (element, trigger, props, watch) => {
     reverie.begun.start(expected);
     others.postMessage("begun");
     connect();
-    if (window.matchMedia("(max-width: 820px)").matches) {
-      element.scrollIntoView({ behavior: window.matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "start" });
-    }
+    const phone = window.matchMedia("(max-width: 820px)").matches;
+    const out = live.getBoundingClientRect().bottom < element.closest("#stage").getBoundingClientRect().top; // somebody is further down
+    if (phone || out) element.scrollIntoView({ behavior: window.matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "start" });
   });
 
   cards();

@@ -147,6 +147,11 @@ window.reverie = (() => {
     }
   });
 
+  // What was said of the wish before is no longer true of this one.
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("#dream")) document.querySelectorAll(".toast-close").forEach((close) => close.click());
+  }, true);
+
   // A double click is one wish: only the first of its clicks asks for something.
   document.addEventListener("click", (event) => {
     if (event.detail > 1 && event.target.closest?.("#dream")) event.stopImmediatePropagation();

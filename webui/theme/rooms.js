@@ -14,7 +14,7 @@
     document.body.dataset.room = name;
     for (const button of document.querySelectorAll(".rooms button")) button.setAttribute("aria-current", button.dataset.to === name ? "page" : "false");
     if (name === "models") reverie.lookAtModels?.();
-    if (name === "library") for (const whole of [document.getElementById("stage"), document.scrollingElement]) whole.scrollTop = 0;
+    if (name === "library") for (const whole of [document.getElementById("stage"), document.scrollingElement]) whole?.scrollTo({ top: 0 });
   }
 
   function addressed() {

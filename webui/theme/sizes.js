@@ -9,7 +9,7 @@ reverie.sizes = (element, props, watch) => {
   const stops = () => JSON.parse(props.stops);
 
   const set = (value) => { if (props.value !== value) props.value = value; show(); };
-  const whole = (field) => Math.max(-99999, Math.min(99999, Math.trunc(field.value) || 0)); // never in powers of ten
+  const whole = (field) => Math.max(-1e15, Math.min(1e15, Math.trunc(field.value) || 0)); // never in powers of ten
   const middle = () => stops().findIndex((stop) => stop.ratio === "1:1");
 
   function show() {

@@ -82,13 +82,13 @@ reverie.view = (id, feed, deeds, alone) => {
     if (!told || now().picture !== picture) return;
     const thumb = (small) => el("button.thumb", { type: "button", title: `${reverie.editWords(small.edit)} · seed ${small.seed}: ${small.prompt}`,
       "aria-label": `Open picture, seed ${small.seed}`, onclick: () => openOther(small) }, el("img", { src: deeds.thumbnailURL(small.id), alt: small.prompt }));
+    if (told.branched) picture.details.Branch = `after step ${told.branched}`;
     if (told.parent) {
       comparable(async () => {
         const other = await deeds.ask(`/reverie/row/${encodeURIComponent(told.parent.id)}`);
         return other && { row: other, picture: other.pictures[0] };
       }, { row, picture });
-      place.append(el("h4", {}, `Made from${picture.edit ? ` (${reverie.editWords(picture.edit)})` : ""}`), el("div.thumbs", {}, thumb(told.parent)),
-        ...reverie.chain(told.chain, picture, thumb, replay));
+      place.append(el("h4", {}, `Made from${picture.edit ? ` (${reverie.editWords(picture.edit)}${told.branched ? ` after step ${told.branched}` : ""})` : ""}`), ...reverie.chain(told.chain, picture, thumb, replay));
       chained = picture.id;
     } else if (picture.parent) place.append(el("h4", {}, "Made from a picture that is no longer in the library"));
     const src = told.parent ? null : await reverie.begun.of(picture.id);
@@ -122,22 +122,23 @@ reverie.view = (id, feed, deeds, alone) => {
     const starChip = el("button.chip.star", { type: "button", "aria-pressed": String(picture.starred), title: "F", onclick: star }, icon("star"), picture.starred ? "Starred" : "Star");
     const verdict = el("p.verdict", { role: "status" }), origins = el("div.origins"), steps = el("div.steps", { hidden: true });
     const proveChip = el("button.chip", { type: "button", title: "Makes it once more from its recipe, and compares", onclick: () => prove(proveChip, verdict) }, icon("prove"), "Prove it");
+    const group = (name, ...chips) => el("section.viewer-group", {}, el("h4", {}, name), el("div.viewer-actions", {}, ...chips));
     words.replaceChildren(
       picture.kept ? "" : el("p.viewer-unsaved", {}, "This picture is not saved: the disk did not take it. Download it, or it goes with the studio."),
       el("p.viewer-prompt", { translate: "no" }, prompt),
       without ? el("p.viewer-negative", {}, "Without: ", el("span", { translate: "no" }, without)) : "",
-      el("dl", {}, ...facts), steps, origins,
-      el("div.viewer-actions", {},
-        starChip, chip("vary", "Variations", deeds.vary),
-        chip("vary", "Vary subtly", deeds.varySubtle), chip("vary", "Vary strongly", deeds.varyStrong),
-        picture.kept ? chip("larger", "Upscale…", () => reverie.enlarging(picture, deeds)) : "",
-        chip("image", "Send to image to image", deeds.toImage), chip("mask", "Send to inpainting", deeds.toMask),
-        chip("prompt", "Reuse prompt", deeds.reusePrompt), chip("seed", "Reuse seed", deeds.reuseSeed),
-        chip("all", "Reuse everything", deeds.reuseAll), chip("vary", "Remix: all but the seed", deeds.remix),
-        chip("download", "Download", () => deeds.download([picture]), true),
+      el("dl", {}, ...facts),
+      group("Keep", starChip, chip("download", "Download", () => deeds.download([picture]), true),
         chip("more", "Download as…", () => reverie.downloading([picture], deeds), true),
-        picture.kept ? chip("print", "Print…", () => reverie.printing(picture, deeds), true) : "",
-        picture.kept && picture.edit !== "grid_sheet" ? proveChip : "",
+        picture.kept ? chip("print", "Print…", () => reverie.printing(picture, deeds), true) : ""),
+      group("Go on from it", chip("image", "Send to image to image", deeds.toImage), chip("mask", "Send to inpainting", deeds.toMask),
+        chip("vary", "Variations", deeds.vary), picture.kept ? chip("larger", "Upscale…", () => reverie.enlarging(picture, deeds)) : "",
+        chip("minus", "Vary subtly", deeds.varySubtle), chip("plus", "Vary strongly", deeds.varyStrong)),
+      steps,
+      group("Use again", chip("prompt", "Reuse prompt", deeds.reusePrompt), chip("seed", "Reuse seed", deeds.reuseSeed),
+        chip("all", "Reuse everything", deeds.reuseAll), chip("swap", "Remix: all but the seed", deeds.remix)),
+      origins,
+      group("The picture itself", picture.kept && picture.edit !== "grid_sheet" ? proveChip : "",
         el("button.chip.danger", { type: "button", title: "Delete", onclick: remove }, icon("trash"), "Delete")),
       verdict);
     lineage(origins, now());
