@@ -182,11 +182,12 @@ def test_a_picture_grows_by_what_the_numbers_say_and_the_mask_covers_the_new_roo
     ("numbers", "words"),
     [
         ({}, "all 0"),
-        ({"left": 13}, "left is 13; it must be a multiple of 8 from 0 to 512"),
-        ({"top": 520}, "top is 520"),
-        ({"bottom": -8}, "bottom is -8"),
-        ({"right": 8.5}, "right is 8.5"),
-        ({"right": "wide"}, "right is 'wide'"),
+        ({"left": 13}, "Left is 13; pixels to grow by must be a multiple of 8 from 0 to 512"),
+        ({"left": 13, "top": -8}, "Left is 13, top is -8; pixels to grow by"),
+        ({"top": 520}, "Top is 520"),
+        ({"bottom": -8}, "Bottom is -8"),
+        ({"right": 8.5}, "Right is 8.5"),
+        ({"right": "wide"}, "Right is 'wide'"),
     ],
 )
 def test_numbers_that_no_picture_can_grow_by_are_refused(numbers: dict[str, Any], words: str) -> None:

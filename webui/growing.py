@@ -87,9 +87,11 @@ def grown(image: Any, asked: Mapping[str, object], seam: object) -> GrownCanvas:
     wrong = [side for side, value in sides.items() if type(value) is not int or not 0 <= value <= MOST or value % STEP]
     if wrong:
         told = ", ".join(f"{side} is {sides[side]!r}" for side in wrong)
-        raise InvalidRequest(wrong[0], f"{told}; pixels to grow by must be a multiple of {STEP} from 0 to {MOST}.")
+        raise InvalidRequest(
+            wrong[0], f"{told[0].upper()}{told[1:]}; pixels to grow by must be a multiple of {STEP} from 0 to {MOST}."
+        )
     if not any(sides.values()):
-        raise InvalidRequest("left", "left, right, top and bottom are all 0; say by how many pixels to grow on a side.")
+        raise InvalidRequest("left", "Left, right, top and bottom are all 0; say by how many pixels to grow on a side.")
     most = limits(InpaintRequest, "mask_blur")["maximum"]
     softness = seam if isinstance(seam, (int, float)) and math.isfinite(seam) else 0
     width = int(min(max(softness, SEAM), most, *(side // 4 for side in image.size)))
