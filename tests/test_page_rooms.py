@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.studio import Studio
 from tests.test_page import dream, newest, open_advanced, open_page, said, set_number
@@ -139,3 +139,14 @@ def test_a_size_that_cannot_be_stays_as_it_was_typed(page: Page, studio: str) ->
     height.fill("1024")
     height.press("Tab")
     expect(page.locator('#size [data-part="pixels"]')).to_contain_text("best near 128 × 128")
+
+
+def test_what_is_dreamt_on_one_device_is_seen_on_another(page: Page, chromium: Browser, studio: str) -> None:
+    phone = chromium.new_context(viewport={"width": 390, "height": 844}, reduced_motion="reduce").new_page()
+    open_page(phone, studio)
+    before = newest(phone).get_attribute("data-row") if phone.locator("article.row[data-row]").count() else ""
+    open_page(page, studio)
+    row = dream(page, "a lavender circle", count=1)
+    expect(newest(phone)).to_contain_text("a lavender circle")
+    assert newest(phone).get_attribute("data-row") == row.get_attribute("data-row") != before
+    phone.context.close()

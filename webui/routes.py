@@ -82,9 +82,10 @@ async def _live(_request: Request, studio: Studio, owner: str) -> Response:
     return StreamingResponse(watch(studio, owner), media_type="text/event-stream", headers=STREAM_HEADERS)
 
 
-async def _alive(_request: Request, _studio: Studio, _owner: str) -> Response:
-    """Nothing but the fact that somebody answers."""
-    return Response(status_code=204, headers=FRESH)
+async def _alive(_request: Request, studio: Studio, owner: str) -> Response:
+    """Somebody answers, with the owner's newest job: a page that does not know it yet listens again."""
+    newest = next((job.id for job in studio.queue.jobs(owner)), "")
+    return PlainTextResponse(newest, headers=FRESH)
 
 
 async def _feed(request: Request, studio: Studio, owner: str) -> Response:

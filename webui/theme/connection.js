@@ -5,6 +5,7 @@ reverie.connection = (receive) => {
   const { el, url, find, say } = reverie;
   const QUIET = 15, SOON = 2, PATIENCE = 10; // seconds
   let source = null, timer = null, broken = false; // broken: a stream ended that had more to tell
+  let newest = null; // the newest job when it was asked last: on another device somebody may have begun one
 
   const wait = (seconds) => { clearTimeout(timer); timer = setTimeout(ask, 1000 * seconds); };
   const close = () => { source?.close(); source = null; };
@@ -66,7 +67,13 @@ reverie.connection = (receive) => {
       answer = await fetch(url("/reverie/alive"), { cache: "no-store", signal: AbortSignal.timeout(1000 * PATIENCE) });
     } catch { /* nobody there */ }
     if (source) return; // connected meanwhile
-    if (answer?.ok) { if (broken) connect(); else wait(QUIET); return; }
+    if (answer?.ok) {
+      const now = await answer.text().catch(() => newest), other = now !== newest;
+      newest = now;
+      if (source) return;
+      if (broken || other) connect(); else wait(QUIET);
+      return;
+    }
     const forgotten = answer?.status === 401;
     if (forgotten) find("topbar")?.after(line);
     show(forgotten ? "Log in again" : "Connection lost, trying again…");
